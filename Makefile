@@ -1,0 +1,42 @@
+# Everything here runs on a machine that has Python 3.11 or newer, pip, git and make; `make demo` and `make test` set up .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
+
+.PHONY: demo test lint docs bench clean
+
+demo: $(VENV)/demo.stamp
+	$(BIN)/geodrift generate graphs --preset qm9 -n 64 --seed 0 --out demo/molecules
+	$(BIN)/geodrift generate graphs --preset community-small -n 64 --seed 0 --out demo/graphs
+	@echo "Open demo/molecules/report.html and demo/graphs/report.html in a browser."
+
+test: lint
+	$(BIN)/python -m pytest -q
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+docs: $(VENV)/dev.stamp
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+bench: $(VENV)/dev.stamp
+	for script in benchmarks/*.py; do echo "$$script" && $(BIN)/python "$$script" || exit 1; done
+
+clean:
+	rm -rf build demo dist site .mypy_cache .pytest_cache .ruff_cache
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/demo.stamp: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing geodrift[graphs] into $(VENV) (some minutes the first time)"
+	$(INSTALL) ".[graphs]"
+	@touch $@
+
+$(VENV)/dev.stamp: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing geodrift[graphs,dev] into $(VENV) (some minutes the first time)"
+	$(INSTALL) ".[graphs,dev]"
+	@touch $@ $(VENV)/demo.stamp
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)

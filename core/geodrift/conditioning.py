@@ -1,0 +1,55 @@
+r"""Numbers that steer generation, as a vector a network can read.
+
+Each condition is standardised and enters beside a flag that says whether it is known: NaN marks what is missing in the
+data, dropped in training, or not asked for. One network so learns every conditional law and the unconditional one.
+
+References:
+    | Classifier-Free Diffusion Guidance (Ho, Salimans, 2022), https://arxiv.org/abs/2207.12598
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from geodrift.rng import Streams
+
+
+class Conditioner(nn.Module):
+    """Embeds conditions as a vector, zero at initialisation.
+
+    Arguments:
+        scales: For each condition its mean and its standard deviation in the training data, in the condition's unit.
+        width: Size of the vector.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, scales: Mapping[str, tuple[float, float]], width: int) -> None:
+        super().__init__()
+        self.names = tuple(scales)
+        self.register_buffer("mean", torch.tensor([scales[name][0] for name in self.names]))
+        self.register_buffer("std", torch.tensor([max(scales[name][1], 1e-6) for name in self.names]))
+        self.net = nn.Sequential(nn.Linear(2 * len(self.names), width), nn.SiLU(), nn.Linear(width, width))
+        nn.init.zeros_(self.net[-1].weight)
+        nn.init.zeros_(self.net[-1].bias)
+
+    def forward(self, cond: Mapping[str, Tensor], t: Tensor) -> Tensor:
+        """The vectors `(B, width)` of conditions `(B,)`; `t`, `(B,)`, gives batch size, type and device."""
+        unknown = torch.full_like(t, torch.nan)
+        values = torch.stack([cond.get(name, unknown) for name in self.names], -1).to(t)
+        known = ~torch.isnan(values)
+        standard = torch.where(known, (values - self.mean.to(t)) / self.std.to(t), torch.zeros_like(values))
+        vector: Tensor = self.net(torch.cat([standard, known.to(t)], -1))
+        return vector
+
+
+def drop(cond: Mapping[str, Tensor], probability: float, rng: Streams) -> dict[str, Tensor]:
+    """Forget all conditions of a sample together with this probability, as classifier-free guidance asks of training."""
+    if not cond or probability == 0:
+        return dict(cond)
+    forget = rng.uniform(next(iter(cond.values()))) < probability
+    return {name: torch.where(forget, torch.full_like(value, torch.nan), value) for name, value in cond.items()}

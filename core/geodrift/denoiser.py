@@ -1,0 +1,56 @@
+r"""A network wearing a process.
+
+The process prepares what the network sees and says what its output means, so that any network of the right shape
+serves any process, and solvers ask for predictions without knowing either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from geodrift.processes import Process
+from geodrift.state import State
+
+Conditions = Mapping[str, Tensor]
+
+
+class Denoise(Protocol):
+    """What solvers move with: a denoiser, a guided one, or an exact one."""
+
+    process: Process
+
+    def __call__(self, z: Any, t: Any, cond: Conditions | None = None) -> Any: ...
+
+
+def samples(z: Tensor | State) -> int:
+    """The number of samples of a batch."""
+    return z.samples if isinstance(z, State) else len(z)
+
+
+class Denoiser(nn.Module):
+    """Predicts the data of a noisy state.
+
+    Arguments:
+        network: Maps what the process shows it, times `(B,)` and conditions to raw outputs.
+        process: The process it was trained on.
+    """
+
+    def __init__(self, network: nn.Module, process: Process) -> None:
+        super().__init__()
+        self.network = network
+        self.process = process
+        self.calls = 0
+
+    def raw(self, z: Any, t: Any, cond: Conditions | None = None) -> Any:
+        """The network's output."""
+        self.calls += 1
+        clock = next(iter(t.values())) if isinstance(t, Mapping) else t
+        times = torch.as_tensor(clock, dtype=torch.get_default_dtype(), device=z.device).expand(samples(z))
+        return self.network(self.process.inputs(z, t), times, cond or {})
+
+    def forward(self, z: Any, t: Any, cond: Conditions | None = None) -> Any:
+        return self.process.resolve(self.raw(z, t, cond), z, t)

@@ -1,0 +1,124 @@
+r"""What a plugin gives: its objects, how they become states, and the parts that only it knows.
+
+A domain reads and writes native objects (molecules, crystals, images), learns a *codec* from training objects, builds
+processes and networks for that codec from a config, measures samples and draws them. The core never imports a plugin:
+domains are found through the entry points `geodrift.domains`, imported when first used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+from geodrift.metric import Metric
+from geodrift.processes import Process
+from geodrift.rng import Streams
+from geodrift.state import State
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Something that was left out, and why.
+
+    Arguments:
+        index: Position in the list given (from 0), or line or record of the file (from 1).
+        name: What it was: a SMILES, the name of a graph, the text of the line.
+        reason: Why it was left out.
+    """
+
+    index: int
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The objects of a file or folder, and what in it could not be read."""
+
+    objects: list[Any]
+    refused: list[Refusal]
+
+
+@dataclass(frozen=True)
+class Compact:
+    """A data set in memory.
+
+    Arguments:
+        arrays: Tensors with one row for each object kept.
+        kept: Position of each row in the list given.
+        refused: What could not be encoded.
+    """
+
+    arrays: dict[str, Tensor]
+    kept: list[int]
+    refused: list[Refusal]
+
+
+class Codec(Protocol):
+    """Objects as states and back; plain numbers, stored in the checkpoint."""
+
+    @property
+    def scales(self) -> Mapping[str, tuple[float, float]]:
+        """Mean and standard deviation of each condition, in its unit."""
+
+    @property
+    def exact(self) -> tuple[str, ...]:
+        """Conditions that hold by construction, such as a number of atoms."""
+
+    def dump(self) -> dict[str, Any]:
+        """The codec as JSON values."""
+
+    def compact(self, objects: Sequence[Any]) -> Compact:
+        """The objects, with their conditions, as a data set in memory."""
+
+    def batch(self, arrays: Mapping[str, Tensor], index: Tensor) -> tuple[State, dict[str, Tensor]]:
+        """These rows of a data set, as data and conditions `(B,)`."""
+
+    def blank(self, rng: Streams, cond: Mapping[str, Tensor]) -> State:
+        """The shapes to generate, one sample for each stream."""
+
+    def decode(self, state: State) -> list[Any]:
+        """One object for each sample."""
+
+
+class Domain(Protocol):
+    """One kind of data."""
+
+    name: str
+    version: str
+
+    def presets(self) -> Mapping[str, Path]:
+        """The folder of each preset: `config.toml`, and `manifest.json` with `model.safetensors` where it has weights."""
+
+    def read(self, path: Path, where: Mapping[str, str]) -> Reading:
+        """The objects of a file or folder; `where` selects rows of tables."""
+
+    def write(self, objects: Sequence[Any], folder: Path) -> list[Path]:
+        """Write native files."""
+
+    def fit(self, objects: Sequence[Any], options: Mapping[str, Any]) -> Codec:
+        """The codec of training objects; `options` is the config's section `data`."""
+
+    def codec(self, values: Mapping[str, Any]) -> Codec:
+        """The codec that `Codec.dump` wrote."""
+
+    def process(self, spec: Mapping[str, Any], codec: Codec) -> Process:
+        """The process that a config asks for."""
+
+    def network(self, spec: Mapping[str, Any], codec: Codec, process: Process) -> nn.Module:
+        """The network that a config asks for."""
+
+    def evaluate(
+        self, samples: Sequence[Any], reference: Sequence[Any], training: Sequence[Any], options: Mapping[str, Any]
+    ) -> list[Metric]:
+        """Metrics of samples, with floors where there are references; an empty list is an absent one."""
+
+    def glance(self, samples: Sequence[Any]) -> dict[str, float]:
+        """A few cheap metrics, for the log of a training."""
+
+    def report(self, samples: Sequence[Any], reference: Sequence[Any], metrics: Sequence[Metric]) -> str:
+        """The body of the HTML report, self-contained."""

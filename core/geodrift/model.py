@@ -1,0 +1,196 @@
+r"""A domain, its codec and a trained denoiser: everything that generates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from geodrift import config as configs
+from geodrift.checkpoint import Checkpoint, Manifest
+from geodrift.config import Config
+from geodrift.denoiser import Denoiser
+from geodrift.domain import Codec, Domain
+from geodrift.errors import InputError, unknown
+from geodrift.guidance.cfg import ClassifierFree
+from geodrift.metric import Metric
+from geodrift.plugins import domain as find
+from geodrift.rng import Streams
+from geodrift.sampling import sample
+from geodrift.solvers import solvers
+from geodrift.solvers.grids import grids
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some finished samples.
+
+    Arguments:
+        indices: Their numbers in the run.
+        objects: Native objects, one for each.
+    """
+
+    indices: range
+    objects: list[Any]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained model.
+
+    Arguments:
+        domain: The plugin it belongs to.
+        codec: What it knows of its training data.
+        denoiser: The network on its process.
+        config: The resolved config.
+        manifest: What the checkpoint says, if it came from one.
+    """
+
+    domain: Domain
+    codec: Codec
+    denoiser: Denoiser
+    config: Config
+    manifest: Manifest | None = None
+
+    @classmethod
+    def build(cls, config: Config, codec: Codec, manifest: Manifest | None = None) -> Model:
+        """An untrained model of this config."""
+        domain = find(config.domain)
+        process = domain.process(config.process, codec)
+        network = domain.network(config.network, codec, process)
+        return cls(domain, codec, Denoiser(network, process), config, manifest)
+
+    def to(self, device: torch.device | str) -> Model:
+        """Move the network to a device."""
+        self.denoiser.to(device)
+        return self
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.denoiser.parameters()).device
+
+    def conditions(self, count: int, values: Mapping[str, float]) -> dict[str, Tensor]:
+        """The conditions of `count` samples, `(count,)` each.
+
+        Raises:
+            InputError: For a condition that the model was not trained on.
+        """
+        known = [*self.codec.scales, *self.codec.exact]
+        for name in values:
+            if name not in known:
+                raise unknown("condition", name, known)
+        return {name: torch.full((count,), float(value)) for name, value in values.items()}
+
+    def stream(
+        self,
+        indices: range,
+        *,
+        seed: int = 0,
+        settings: configs.Sample | None = None,
+        conditions: Mapping[str, float] | None = None,
+        watch: Callable[[int], None] | None = None,
+    ) -> Iterator[Chunk]:
+        """Generate the samples with these numbers, batch by batch; sample `i` depends on the seed and `i` alone.
+
+        Arguments:
+            indices: Numbers of the samples.
+            seed: Of the run.
+            settings: Solver, grid, steps, guidance and batch size; the model's own by default.
+            conditions: What to ask for, by name, in the condition's unit.
+            watch: Called after every step of the solver.
+        """
+        settings = settings or self.config.sample
+        solver, grid = solvers.build(settings.solver), grids.build(settings.grid)
+        denoise = ClassifierFree(self.denoiser.eval(), settings.guidance)
+        for start in range(indices.start, indices.stop, settings.batch_size):
+            numbers = range(start, min(start + settings.batch_size, indices.stop))
+            rng = Streams.of(seed, torch.arange(numbers.start, numbers.stop), self.device)
+            asked = {k: v.to(self.device) for k, v in self.conditions(len(numbers), conditions or {}).items()}
+            like = self.codec.blank(rng, asked).to(self.device)
+            cond = {name: value for name, value in asked.items() if name in self.codec.scales}
+            tick = (lambda index, z: watch(index)) if watch else None
+            data = sample(denoise, like, solver, rng, steps=settings.steps, grid=grid, cond=cond, watch=tick)
+            yield Chunk(numbers, self.codec.decode(data))
+
+    def generate(self, n: int, *, seed: int = 0, steps: int | None = None, **conditions: float) -> list[Any]:
+        """Native objects.
+
+        Arguments:
+            n: How many.
+            seed: The same seed gives the same objects.
+            steps: Steps of the solver; the model's own by default.
+            conditions: What to ask for, in the condition's unit.
+        """
+        settings = self.config.sample if steps is None else self.config.sample.model_copy(update={"steps": steps})
+        chunks = self.stream(range(n), seed=seed, settings=settings, conditions=conditions)
+        return [thing for chunk in chunks for thing in chunk.objects]
+
+    def evaluate(
+        self, samples: Sequence[Any], reference: Sequence[Any] = (), training: Sequence[Any] = (), **options: Any
+    ) -> list[Metric]:
+        """Metrics of samples against held-out objects, with floors where the training objects are given too."""
+        return self.domain.evaluate(samples, reference, training, options)
+
+
+def preset(name: str, domain: str | None = None) -> tuple[Domain, Path]:
+    """The domain and the folder of a preset, named "domain/preset", or "preset" where the domain is known."""
+    owner, separator, short = name.rpartition("/")
+    if not separator and domain is None:
+        raise InputError(f'preset "{name}": write it as DOMAIN/{name}, for example graphs/{name}')
+    if separator and domain is not None and owner != domain:
+        raise InputError(f'preset "{name}" belongs to {owner}, not to {domain}')
+    found = find(owner or str(domain))
+    folders = found.presets()
+    if short not in folders:
+        raise unknown(f"preset for {found.name}", short, folders)
+    return found, folders[short]
+
+
+def settings(name: str, domain: str | None = None, changes: Sequence[str] = ()) -> Config:
+    """The resolved config of a preset, or of a TOML file, with changes."""
+    path = Path(name) if name.endswith(".toml") else preset(name, domain)[1] / "config.toml"
+    table = configs.parse(path)
+    parent = table.pop("extends", None)
+    if parent is not None:
+        table = configs.merge(configs.parse(preset(parent, domain)[1] / "config.toml"), table)
+    return configs.resolve(configs.override(table, changes), str(path))
+
+
+def restore(checkpoint: Checkpoint, weights: str) -> Model:
+    """The model of a checkpoint, with the weights in this file of it."""
+    manifest = checkpoint.manifest
+    config = configs.resolve(manifest.config, f"{checkpoint.folder}/manifest.json")
+    built = Model.build(config, find(manifest.domain).codec(manifest.codec), manifest)
+    try:
+        built.denoiser.load_state_dict(checkpoint.tensors(weights))
+    except RuntimeError as error:
+        first = str(error).splitlines()[1].strip()
+        raise InputError(f"{checkpoint.folder}: the weights do not fit the network of the config: {first}") from None
+    return built
+
+
+def load(name: str | Path, domain: str | None = None) -> Model:
+    """A trained model: a preset ("crystals/perov-csp"), a checkpoint folder, or the folder of a training.
+
+    Raises:
+        InputError: When there is nothing of this name, or it belongs to another domain, or it is damaged.
+    """
+    folder = Path(name)
+    if not folder.is_dir():
+        folder = preset(str(name), domain)[1]
+        if not (folder / "manifest.json").is_file():
+            raise InputError(f'preset "{name}" has no weights; train it: geodrift train … --preset {name}')
+    checkpoint = Checkpoint.open(_newest(folder))
+    if domain is not None and checkpoint.manifest.domain != domain:
+        raise InputError(f"{folder}: a checkpoint of {checkpoint.manifest.domain}, not of {domain}")
+    return restore(checkpoint, "ema" if "ema.safetensors" in checkpoint.manifest.files else "model")
+
+
+def _newest(folder: Path) -> Path:
+    from geodrift.checkpoint import latest
+
+    return latest(folder / "checkpoints") or folder

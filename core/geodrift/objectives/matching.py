@@ -1,0 +1,57 @@
+r"""Regression onto the path: draw data, a time and noise, and compare the network's output with what made the state.
+
+One objective is denoising score matching, flow matching, cross-entropy of discrete flows and the Bayesian flow bound:
+the process says what the error is. Elementwise errors are averaged over each sample's own elements, then over samples.
+Times are stratified over the batch, which leaves their law as it is and lowers the variance of the loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from geodrift.conditioning import drop
+from geodrift.denoiser import Conditions, Denoiser, samples
+from geodrift.objectives.times import TimeLaw, Uniform
+from geodrift.rng import Streams
+from geodrift.state import State
+
+
+class Loss(NamedTuple):
+    """The number to minimise and the mean error of each field."""
+
+    total: Tensor
+    parts: dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Matching:
+    """The matching objective.
+
+    Arguments:
+        times: The law of training times.
+        weights: Weight of each field; one where none is given.
+        condition_dropout: Probability that a sample is trained without its conditions.
+    """
+
+    times: TimeLaw = field(default_factory=Uniform)
+    weights: Mapping[str, float] = field(default_factory=dict)
+    condition_dropout: float = 0.1
+
+    def __call__(self, denoiser: Denoiser, x: Any, cond: Conditions, rng: Streams) -> Loss:
+        count, device = samples(x), x.device
+        strata = (torch.arange(count, device=device) + rng.uniform(torch.empty(count, device=device))) / count
+        t = self.times.place(strata).to(torch.get_default_dtype())
+        draw = denoiser.process.corrupt(x, t, rng)
+        raw = denoiser.raw(draw.z, t, drop(cond, self.condition_dropout, rng))
+        errors = denoiser.process.loss(raw, draw)
+        parts = {"loss": errors.mean()} if isinstance(errors, Tensor) else self._parts(errors)
+        total = torch.stack([self.weights.get(name, 1.0) * part for name, part in parts.items()]).sum()
+        return Loss(total, {name: part.detach() for name, part in parts.items()})
+
+    def _parts(self, errors: State) -> dict[str, Tensor]:
+        return {name: errors.layouts[name].mean(error).mean() for name, error in errors.items()}

@@ -1,0 +1,70 @@
+r"""Where in time training looks."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from geodrift.registry import role
+
+
+class TimeLaw(ABC):
+    """A law of training times, as the map from uniform numbers in (0, 1) to times in (0, 1)."""
+
+    @abstractmethod
+    def place(self, u: Tensor) -> Tensor: ...
+
+
+time_laws = role("time law", TimeLaw)
+
+
+@time_laws.register("uniform")
+@dataclass(frozen=True)
+class Uniform(TimeLaw):
+    """All times alike, away from the ends.
+
+    Arguments:
+        least: Distance kept from the data end.
+        most: The latest time.
+    """
+
+    least: float = 1e-5
+    most: float = 1.0
+
+    def place(self, u: Tensor) -> Tensor:
+        return self.least + (self.most - self.least) * u
+
+
+@time_laws.register("power")
+@dataclass(frozen=True)
+class Power(TimeLaw):
+    """Times nearer to the data, :math:`u^p`; two is the `polydec` distortion of discrete flows.
+
+    Arguments:
+        exponent: :math:`p > 0`.
+    """
+
+    exponent: float = 2.0
+
+    def place(self, u: Tensor) -> Tensor:
+        return u**self.exponent
+
+
+@time_laws.register("logit-normal")
+@dataclass(frozen=True)
+class LogitNormal(TimeLaw):
+    """Times around the middle: the logistic function of a normal number.
+
+    Arguments:
+        mean: Mean of the logit.
+        std: Its standard deviation.
+    """
+
+    mean: float = 0.0
+    std: float = 1.0
+
+    def place(self, u: Tensor) -> Tensor:
+        return torch.sigmoid(self.mean + self.std * torch.special.ndtri(u))

@@ -1,0 +1,105 @@
+r"""Data plus noise, :math:`z_t = \alpha_t x + \sigma_t n`, with Gaussian noise.
+
+Score-based diffusion (VP, sub-VP, VE, EDM), cosine diffusion and rectified flow are this process with their schedule.
+The ancestral law interpolates between the deterministic step (:math:`\eta = 0`, DDIM) and the posterior of the
+forward process (:math:`\eta = 1`):
+
+.. math:: z_s = \alpha_s \hat x + \sqrt{\sigma_s^2 - \tau^2}\,\hat n + \tau\varepsilon, \qquad
+   \tau^2 = \eta^2 \frac{\sigma_s^2}{\sigma_t^2} \left(\sigma_t^2 - \frac{\alpha_t^2}{\alpha_s^2} \sigma_s^2\right).
+
+References:
+    | Score-Based Generative Modeling through SDEs (Song et al., 2021), https://arxiv.org/abs/2011.13456
+    | Denoising Diffusion Implicit Models (Song et al., 2021), https://arxiv.org/abs/2010.02502
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from geodrift.embeddings import Embedding, Identity
+from geodrift.kernel import Gaussian
+from geodrift.layout import trailing
+from geodrift.parametrization import Linear, Parametrization, Velocity
+from geodrift.processes.process import Draw, Estimate, Scored
+from geodrift.rng import Streams
+from geodrift.schedules import Coefficients, Schedule
+from geodrift.spaces import Euclidean
+
+
+@dataclass(frozen=True)
+class Affine(Scored):
+    """Gaussian noise added to scaled data.
+
+    Arguments:
+        schedule: Scales of signal and noise.
+        embedding: How data values are written as vectors.
+        parametrization: What the network predicts.
+        weighting: The row whose squared error is the loss; by default the network's own. Classes have none.
+        data_std: Standard deviation of the embedded data, which scales what the network sees to unit variance.
+    """
+
+    schedule: Schedule
+    embedding: Embedding = field(default_factory=Identity)
+    parametrization: Parametrization = field(default_factory=Velocity)
+    weighting: Linear | None = None
+    data_std: float = 1.0
+    space: Euclidean = field(default_factory=Euclidean)
+
+    def at(self, t: Tensor, z: Tensor) -> Coefficients:
+        """Coefficients that broadcast against `z`."""
+        return self.schedule(trailing(t, z))
+
+    @property
+    def channels(self) -> tuple[int, int]:
+        return self.embedding.channels, self.parametrization.channels(self.embedding)
+
+    def prior(self, like: Tensor, rng: Streams) -> Tensor:
+        noise = rng.normal(self.embedding.embed(like))
+        return self.schedule.sigma(torch.ones((), dtype=noise.dtype, device=noise.device)) * noise
+
+    def corrupt(self, x: Tensor, t: Tensor, rng: Streams) -> Draw:
+        x = self.embedding.embed(x)
+        noise, at = rng.normal(x), self.at(t, x)
+        return Draw(at.alpha * x + at.sigma * noise, x, noise, t)
+
+    def inputs(self, z: Tensor, t: Tensor) -> Tensor:
+        at = self.at(t, z)
+        return z / torch.sqrt((at.alpha * self.data_std) ** 2 + at.sigma**2)
+
+    def resolve(self, raw: Tensor, z: Tensor, t: Tensor) -> Estimate:
+        return Estimate(*self.parametrization.resolve(raw, z, self.at(t, z), self.embedding))
+
+    def loss(self, raw: Tensor, draw: Draw) -> Tensor:
+        at = self.at(draw.t, draw.z)
+        error = self.parametrization.loss(raw, draw.x, draw.n, at, self.embedding)
+        if self.weighting is None or not isinstance(self.parametrization, Linear):
+            return error
+        return error * self.weighting.row(at).error_scale(at) / self.parametrization.row(at).error_scale(at)
+
+    def velocity(self, p: Estimate, z: Tensor, t: Tensor) -> Tensor:
+        at = self.at(t, z)
+        return at.d_alpha * p.x + at.d_sigma * p.n
+
+    def score(self, p: Estimate, z: Tensor, t: Tensor) -> Tensor:
+        return -p.n / self.at(t, z).sigma
+
+    def diffusion(self, z: Tensor, t: Tensor) -> Tensor:
+        return self.at(t, z).diffusion
+
+    def kernel(self, p: Estimate, z: Tensor, t: Tensor, s: Tensor, eta: float = 1.0) -> Gaussian:
+        now, then = self.at(t, z), self.at(s, z)
+        variance = (then.sigma / now.sigma) ** 2 * (now.sigma**2 - (now.alpha / then.alpha * then.sigma) ** 2)
+        fresh = eta**2 * variance.clamp(min=0)
+        kept = torch.sqrt((then.sigma**2 - fresh).clamp(min=0))
+        return Gaussian(then.alpha * p.x + kept * p.n, torch.sqrt(fresh))
+
+    def reverse_linear(self, z: Tensor, t: Tensor, s: Tensor) -> Gaussian:
+        now, then = self.at(t, z), self.at(s, z)
+        grow = then.alpha / now.alpha
+        return Gaussian(grow * z, torch.sqrt(((grow * now.sigma) ** 2 - then.sigma**2).clamp(min=0)))
+
+    def finish(self, p: Estimate, z: Tensor, rng: Streams) -> Tensor:
+        return self.embedding.quantize(p.x)

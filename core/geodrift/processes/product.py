@@ -1,0 +1,111 @@
+r"""Several processes at once: the fields of a state, each on its own path, coupled only through the network.
+
+Times are spread over each field through its layout and losses come back through it, so that the leaves never see how
+a batch is put together. A field may have a clock of its own: a time is one tensor for all, or one for each field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from geodrift.kernel import Joint, Kernel
+from geodrift.layout import Layout
+from geodrift.processes.process import Draw, Move, Prediction, Process
+from geodrift.rng import Streams
+from geodrift.spaces import Product as ProductSpace
+from geodrift.state import State
+
+Times = Tensor | Mapping[str, Tensor]
+
+
+class Predictions(dict[str, Any], Prediction):
+    """The prediction for each field."""
+
+    def extrapolate(self, base: Mapping[str, Any], scale: float) -> Predictions:
+        return Predictions({name: p.extrapolate(base[name], scale) for name, p in self.items()})
+
+
+@dataclass(frozen=True)
+class Product(Process):
+    """Independent processes of the fields of a state.
+
+    Arguments:
+        parts: The process of each field.
+    """
+
+    parts: Mapping[str, Process]
+
+    @property
+    def space(self) -> ProductSpace:  # type: ignore[override]
+        return ProductSpace({name: part.space for name, part in self.parts.items()})
+
+    @property
+    def channels(self) -> dict[str, tuple[int, int]]:
+        return {name: part.channels for name, part in self.parts.items()}
+
+    def times(self, t: Times, like: State) -> dict[str, Tensor]:
+        """The time of each field: a scalar, or one for each leading entry."""
+        clock = t if isinstance(t, Mapping) else dict.fromkeys(self.parts, t)
+        return {name: like.layouts[name].spread(clock[name]) for name in self.parts}
+
+    def _map(self, act: Callable[[Process, str, Tensor], Tensor], t: Times, like: State) -> State:
+        times = self.times(t, like)
+        return State({name: act(part, name, times[name]) for name, part in self.parts.items()}, like.layouts)
+
+    def prior(self, like: State, rng: Streams) -> State:
+        fields = {name: part.prior(like[name], rng.on(like.layouts[name])) for name, part in self.parts.items()}
+        return State(fields, like.layouts).masked()
+
+    def corrupt(self, x: State, t: Times, rng: Streams) -> Draw:
+        times = self.times(t, x)
+        draws = {name: part.corrupt(x[name], times[name], rng.on(x.layouts[name])) for name, part in self.parts.items()}
+        z, clean, noise = (
+            State({name: getattr(draw, kind) for name, draw in draws.items()}, x.layouts) for kind in ("z", "x", "n")
+        )
+        return Draw(z.masked(), clean, noise, times)
+
+    def inputs(self, z: State, t: Times) -> State:
+        return self._map(lambda part, name, u: part.inputs(z[name], u), t, z).masked()
+
+    def resolve(self, raw: State, z: State, t: Times) -> Predictions:
+        times = self.times(t, z)
+        return Predictions({name: part.resolve(raw[name], z[name], times[name]) for name, part in self.parts.items()})
+
+    def loss(self, raw: State, draw: Draw) -> State:
+        fields = {
+            name: part.loss(raw[name], Draw(draw.z[name], draw.x[name], draw.n[name], draw.t[name]))
+            for name, part in self.parts.items()
+        }
+        return State(fields, draw.z.layouts)
+
+    def kernel(self, p: Predictions, z: State, t: Times, s: Times) -> Joint:
+        return self.each(_own, p, z, t, s)
+
+    def each(self, move: Move, p: Predictions, z: State, t: Times, s: Times) -> Joint:
+        now, then = self.times(t, z), self.times(s, z)
+        laws = {
+            name: move(part, p[name], z[name], now[name], then[name], z.layouts[name])
+            for name, part in self.parts.items()
+        }
+        return Joint(laws, z)
+
+    def finish(self, p: Predictions, z: State, rng: Streams) -> State:
+        fields = {name: part.finish(p[name], z[name], rng.on(z.layouts[name])) for name, part in self.parts.items()}
+        return State(fields, z.layouts).masked()
+
+    def velocity(self, p: Predictions, z: State, t: Times) -> State:
+        return self._map(lambda part, name, u: part.velocity(p[name], z[name], u), t, z)
+
+    def jump(self, p: Predictions, z: State, t: Times, s: Times, rng: Streams) -> State:
+        then = self.times(s, z)
+        return self._map(
+            lambda part, name, u: part.jump(p[name], z[name], u, then[name], rng.on(z.layouts[name])), t, z
+        )
+
+
+def _own(part: Process, p: Any, z: Tensor, t: Tensor, s: Tensor, layout: Layout) -> Kernel:
+    return part.kernel(p, z, t, s)

@@ -1,0 +1,83 @@
+r"""Parts by name: what a config may ask for.
+
+A config names a part as `{kind = "cosine", offset = 0.01}`, or as `"cosine"` for its defaults. Each role (schedules,
+networks, ...) has one table, and plugins add to the same tables. A name is looked up, never imported or evaluated; the
+parameters are checked against the part's signature.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, get_args, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from geodrift.errors import InputError, unknown
+
+Part = TypeVar("Part", bound=Callable[..., Any])
+Spec = str | Mapping[str, Any]
+
+
+class Role:
+    """A table of parts that play one role.
+
+    Arguments:
+        name: The role in the singular, as errors call it: "schedule".
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._parts: dict[str, Callable[..., Any]] = {}
+
+    def register(self, kind: str) -> Callable[[Part], Part]:
+        """Add a class or function to the table under this name."""
+
+        def add(part: Part) -> Part:
+            if self._parts.setdefault(kind, part) is not part:
+                raise InputError(f'{self.name} "{kind}" is registered twice')
+            return part
+
+        return add
+
+    @property
+    def kinds(self) -> list[str]:
+        return sorted(self._parts)
+
+    def build(self, spec: Spec, **given: Any) -> Any:
+        """The part that `spec` describes; `given` are arguments that no config can write (sizes, other parts).
+
+        Raises:
+            InputError: For an unknown kind, an unknown key or a value of the wrong type, with the nearest match.
+        """
+        options = {"kind": spec} if isinstance(spec, str) else dict(spec)
+        kind = options.pop("kind", None)
+        if kind is None:
+            raise InputError(f'{self.name}: no "kind"; available: {", ".join(self.kinds)}')
+        if kind not in self._parts:
+            raise unknown(self.name, kind, self._parts)
+        part = self._parts[kind]
+        settings = {key: self._check(part, kind, key, value, given) for key, value in options.items()}
+        accepted = inspect.signature(part).parameters
+        return part(**settings, **{key: value for key, value in given.items() if key in accepted})
+
+    def _check(self, part: Callable[..., Any], kind: str, key: str, value: Any, given: Mapping[str, Any]) -> Any:
+        names = [name for name in inspect.signature(part).parameters if name not in given]
+        if key not in names:
+            raise unknown(f"key in {self.name} {kind}", key, names)
+        hint = get_type_hints(part.__init__ if inspect.isclass(part) else part).get(key, Any)
+        table = next((ROLES[kind] for kind in (hint, *get_args(hint)) if kind in ROLES), None)
+        if table is not None:
+            return table.build(value)
+        try:
+            return TypeAdapter(hint).validate_python(value)
+        except ValidationError as error:
+            raise InputError(f"{self.name}.{key}: {error.errors()[0]['msg'].lower()}, not {value!r}") from None
+
+
+ROLES: dict[type, Role] = {}
+
+
+def role(name: str, interface: type) -> Role:
+    """A new table for the parts with this interface; parameters annotated with the interface are built from it."""
+    return ROLES.setdefault(interface, Role(name))

@@ -1,0 +1,55 @@
+r"""The one loop from noise to data.
+
+A run of :math:`N` steps asks for predictions at the :math:`N` times of its grid: the solver moves between them and the
+process turns the last prediction into data, so a one-stage solver costs exactly :math:`N` network calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from geodrift.denoiser import Conditions, Denoise
+from geodrift.rng import Streams
+from geodrift.solvers.grids import Grid, Uniform
+from geodrift.solvers.solver import Solver
+
+
+@torch.no_grad()
+def sample(
+    denoise: Denoise,
+    like: Any,
+    solver: Solver,
+    rng: Streams,
+    *,
+    steps: int = 50,
+    grid: Grid | None = None,
+    cond: Conditions | None = None,
+    watch: Callable[[int, Any], None] | None = None,
+) -> Any:
+    """Generate data shaped like `like`.
+
+    Arguments:
+        denoise: A denoiser, trained, guided or exact.
+        like: A state (or tensor) with the shapes and layouts to generate; its values are not used.
+        solver: The rule for one step.
+        rng: One stream for each sample.
+        steps: Network evaluations of a one-stage solver.
+        grid: Where to place the times; equal steps by default.
+        cond: Conditions, `(B,)` each.
+        watch: Called with the index of each finished step and the state.
+
+    Returns:
+        Data values: classes for categorical fields, real numbers for continuous ones.
+    """
+    process = denoise.process
+    z = process.prior(like, rng)
+    carry = solver.init(z, rng)
+    times = (grid or Uniform())(steps)
+    for index, (t, s) in enumerate(zip(times[:-1], times[1:], strict=True)):
+        z, carry = solver.step(denoise, z, t, s, carry, rng, cond)
+        if watch is not None:
+            watch(index, z)
+    return process.finish(denoise(z, times[-1], cond), z, rng)

@@ -1,0 +1,41 @@
+r"""One draw from the process's own transition law a step.
+
+With :math:`\eta = 0` an affine process takes the deterministic step that is Euler's method in :math:`\sigma / \alpha`
+(DDIM); with :math:`\eta = 1` the law is the posterior of its forward process (DDPM). Classes and evidence are drawn
+from their own laws.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from geodrift.denoiser import Conditions, Denoise
+from geodrift.kernel import Kernel
+from geodrift.layout import Layout
+from geodrift.processes import Affine, Process
+from geodrift.rng import Streams
+from geodrift.solvers.solver import Solver, solvers
+
+
+@solvers.register("ancestral")
+@dataclass(frozen=True)
+class Ancestral(Solver):
+    """Draws the next state from the transition law.
+
+    Arguments:
+        eta: Fresh noise of affine processes, 0 (none) to 1 (all of the posterior's).
+    """
+
+    eta: float = 1.0
+    stages: int = 1
+
+    def _law(self, part: Process, p: Any, z: Tensor, t: Tensor, s: Tensor, layout: Layout) -> Kernel:
+        return part.kernel(p, z, t, s, self.eta) if isinstance(part, Affine) else part.kernel(p, z, t, s)
+
+    def step(
+        self, denoise: Denoise, z: Any, t: Tensor, s: Tensor, carry: Any, rng: Streams, cond: Conditions | None = None
+    ) -> tuple[Any, Any]:
+        return denoise.process.each(self._law, denoise(z, t, cond), z, t, s).sample(rng), carry

@@ -1,0 +1,106 @@
+r"""Stochastic methods that use the score.
+
+The reverse SDE with the process's marginals is, for any :math:`\varepsilon_t \ge 0`,
+:math:`dz = [u - \varepsilon \nabla \log p]\,dt + \sqrt{2 \varepsilon}\,d\bar W` from one to zero, :math:`u` the
+velocity; :math:`\varepsilon = g^2 / 2` is the classical one. A Langevin corrector stays at one time and moves along
+:math:`\nabla \log p` with the step :math:`2 (r \sqrt d / |\nabla \log p|)^2`, measured on each sample alone.
+
+References:
+    | Score-Based Generative Modeling through SDEs (Song et al., 2021), https://arxiv.org/abs/2011.13456
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from geodrift.denoiser import Conditions, Denoise
+from geodrift.kernel import Delta, Gaussian, Kernel
+from geodrift.layout import Layout, trailing
+from geodrift.processes import Process, Scored
+from geodrift.rng import Streams
+from geodrift.solvers.solver import Solver, solvers
+
+
+@solvers.register("euler-maruyama")
+@dataclass(frozen=True)
+class EulerMaruyama(Solver):
+    """Euler–Maruyama for the reverse SDE.
+
+    Arguments:
+        scale: Multiple of the classical noise, :math:`2 \\varepsilon / g^2`; zero is the ODE.
+        most: Bound of :math:`\\varepsilon`, which is infinite where a path starts without signal.
+    """
+
+    scale: float = 1.0
+    most: float = 50.0
+    stages: int = 1
+
+    def law(self, part: Process, p: Any, z: Tensor, t: Tensor, s: Tensor, layout: Layout) -> Kernel:
+        """The Gaussian of one step; the process's own law where it has no score."""
+        if not isinstance(part, Scored):
+            return part.kernel(p, z, t, s)
+        epsilon = (0.5 * self.scale * part.diffusion(z, t)).nan_to_num(nan=self.most).clamp(max=self.most)
+        h = trailing(s - t, z)
+        drift = part.velocity(p, z, t) - epsilon * part.score(p, z, t)
+        return Gaussian(z + h * drift, torch.sqrt(-2 * epsilon * h).to(z))
+
+    def step(
+        self, denoise: Denoise, z: Any, t: Tensor, s: Tensor, carry: Any, rng: Streams, cond: Conditions | None = None
+    ) -> tuple[Any, Any]:
+        return denoise.process.each(self.law, denoise(z, t, cond), z, t, s).sample(rng), carry
+
+
+@dataclass(frozen=True)
+class Langevin:
+    """One Langevin step at a fixed time.
+
+    Arguments:
+        snr: Ratio of signal to noise, :math:`r`.
+        temperature: Scale of the noise; below one the law is sharpened.
+    """
+
+    snr: float = 0.16
+    temperature: float = 1.0
+
+    def law(self, part: Process, p: Any, z: Tensor, t: Tensor, s: Tensor, layout: Layout) -> Kernel:
+        """The Gaussian of the step; no move where there is no score."""
+        if not isinstance(part, Scored):
+            return Delta(z)
+        score = part.score(p, z, t)
+        size = layout.sum(torch.ones_like(score)) / layout.sum(score**2).clamp(min=1e-12)
+        step = layout.expand(2 * self.snr**2 * size, z)
+        return Gaussian(z + step * score, self.temperature * torch.sqrt(2 * step))
+
+
+@solvers.register("predictor-corrector")
+@dataclass(frozen=True)
+class PredictorCorrector(Solver):
+    """A Langevin step and then a predictor's step, each with its own prediction.
+
+    Arguments:
+        predictor: The solver that moves in time.
+        snr: Ratio of signal to noise of the corrector.
+        temperature: Scale of the corrector's noise.
+        corrections: Langevin steps before each predictor step.
+    """
+
+    predictor: Solver = EulerMaruyama()
+    snr: float = 0.16
+    temperature: float = 1.0
+    corrections: int = 1
+
+    @property
+    def stages(self) -> int:  # type: ignore[override]
+        return self.corrections + self.predictor.stages
+
+    def step(
+        self, denoise: Denoise, z: Any, t: Tensor, s: Tensor, carry: Any, rng: Streams, cond: Conditions | None = None
+    ) -> tuple[Any, Any]:
+        langevin = Langevin(self.snr, self.temperature).law
+        for _ in range(self.corrections):
+            z = denoise.process.each(langevin, denoise(z, t, cond), z, t, t).sample(rng)
+        return self.predictor.step(denoise, z, t, s, carry, rng, cond)

@@ -1,0 +1,91 @@
+r"""Explicit Runge–Kutta methods for the probability-flow ODE.
+
+A method is a table: stage :math:`i` is evaluated at :math:`z + h \sum_j a_{ij} k_j` and time :math:`t + c_i h`, and
+the step is :math:`z + h \sum_i b_i k_i`. Sums of tangents are taken at the first point and the step is one exponential
+map, exact to the order of the table on vector spaces. Classes jump once, by the first stage's prediction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from geodrift.denoiser import Conditions, Denoise
+from geodrift.rng import Streams
+from geodrift.solvers.solver import Solver, solvers
+
+
+@dataclass(frozen=True)
+class Table:
+    """The coefficients of an explicit Runge–Kutta method.
+
+    Arguments:
+        a: The rows below the diagonal, from the second stage on.
+        b: Weights of the stages.
+    """
+
+    a: tuple[tuple[float, ...], ...]
+    b: tuple[float, ...]
+
+
+EULER = Table((), (1.0,))
+MIDPOINT = Table(((0.5,),), (0.0, 1.0))
+HEUN = Table(((1.0,),), (0.5, 0.5))
+RK4 = Table(((0.5,), (0.0, 0.5), (0.0, 0.0, 1.0)), (1 / 6, 1 / 3, 1 / 3, 1 / 6))
+
+
+def _combine(weights: tuple[float, ...], slopes: list[Any]) -> Any:
+    terms = [slope * weight for weight, slope in zip(weights, slopes, strict=True) if weight]
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total
+
+
+@dataclass(frozen=True)
+class RungeKutta(Solver):
+    """An explicit Runge–Kutta method."""
+
+    table: Table
+
+    @property
+    def stages(self) -> int:  # type: ignore[override]
+        return len(self.table.b)
+
+    def step(
+        self, denoise: Denoise, z: Any, t: Tensor, s: Tensor, carry: Any, rng: Streams, cond: Conditions | None = None
+    ) -> tuple[Any, Any]:
+        process, h = denoise.process, s - t
+        first = denoise(z, t, cond)
+        slopes = [process.velocity(first, z, t)]
+        for row in self.table.a:
+            there, when = process.space.exp(z, _combine(row, slopes) * h), t + sum(row) * h
+            slopes.append(process.velocity(denoise(there, when, cond), there, when))
+        moved = process.jump(first, z, t, s, rng)
+        return process.space.exp(moved, _combine(self.table.b, slopes) * h), carry
+
+
+@solvers.register("euler")
+def euler() -> RungeKutta:
+    """Euler's method, order 1."""
+    return RungeKutta(EULER)
+
+
+@solvers.register("midpoint")
+def midpoint() -> RungeKutta:
+    """The midpoint method, order 2."""
+    return RungeKutta(MIDPOINT)
+
+
+@solvers.register("heun")
+def heun() -> RungeKutta:
+    """Heun's method, order 2."""
+    return RungeKutta(HEUN)
+
+
+@solvers.register("rk4")
+def rk4() -> RungeKutta:
+    """The classical method, order 4."""
+    return RungeKutta(RK4)

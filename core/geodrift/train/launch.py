@@ -1,0 +1,173 @@
+r"""From a config and a file of data to a training that can stop and go on."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from geodrift import checkpoint as checkpoints
+from geodrift.checkpoint import Checkpoint, Manifest
+from geodrift.config import Config
+from geodrift.denoiser import Denoiser
+from geodrift.domain import Reading
+from geodrift.errors import InputError
+from geodrift.model import Model, restore
+from geodrift.objectives.matching import Matching
+from geodrift.plugins import domain as find
+from geodrift.registry import Role
+from geodrift.train.data import Feed
+from geodrift.train.ema import MovingAverage
+from geodrift.train.log import Log
+from geodrift.train.loop import Progress, Watchers, optimizer, run
+
+objectives = Role("objective")
+objectives.register("matching")(Matching)
+
+
+@dataclass(frozen=True)
+class Session:
+    """A training in a folder.
+
+    Arguments:
+        model: The model, untrained or as of its last checkpoint.
+        progress: Its optimiser and average.
+        feed: Its data.
+        folder: Where checkpoints and the log go.
+        reading: What the data file held, and what of it was refused.
+    """
+
+    model: Model
+    progress: Progress
+    feed: Feed
+    folder: Path
+    reading: Reading
+
+
+def prepare(config: Config, data: Path, folder: Path, resume: bool = False) -> Session:
+    """Read the data, build or restore the model.
+
+    Raises:
+        InputError: When the folder holds a training and `resume` is not asked for, or the data cannot be used.
+    """
+    last = checkpoints.latest(folder / "checkpoints")
+    if last is not None and not resume:
+        raise InputError(f"{folder}: holds a training already; go on with --resume or choose another --out")
+    domain = find(config.domain)
+    reading = domain.read(data, config.data.get("where", {}))
+    torch.manual_seed(config.train.seed)
+    if last is None:
+        codec = domain.fit(reading.objects, config.data)
+        model = Model.build(config, codec)
+        progress = _fresh(model.denoiser, config)
+    else:
+        model, progress = _resumed(Checkpoint.open(last), config)
+    compact = model.codec.compact(reading.objects)
+    refused = Reading([reading.objects[index] for index in compact.kept], [*reading.refused, *compact.refused])
+    feed = Feed(model.codec, compact.arrays, len(compact.kept), config.train.seed, config.train.batch_size)
+    return Session(model, progress, feed, folder, refused)
+
+
+def _fresh(denoiser: Denoiser, config: Config) -> Progress:
+    return Progress(denoiser, MovingAverage(denoiser, config.train.ema), optimizer(denoiser, config.train))
+
+
+def _resumed(last: Checkpoint, config: Config) -> tuple[Model, Progress]:
+    """The model and progress of a checkpoint; only the length and the reporting of a training may change."""
+    stored = last.manifest.config
+    for section in ("process", "network", "data"):
+        if stored.get(section) != getattr(config, section):
+            raise InputError(f"{last.folder}: was trained with another [{section}]; resume with the same config")
+    model = restore(last, "model")
+    model = Model(model.domain, model.codec, model.denoiser, config, model.manifest)
+    progress = _fresh(model.denoiser, config)
+    progress.average.load(last.tensors("ema"))
+    _load_optimizer(progress.optimizer, last.tensors("optimizer"))
+    progress.step = last.manifest.step
+    return model, progress
+
+
+def _optimizer_tensors(tuner: torch.optim.Optimizer) -> dict[str, Tensor]:
+    state = tuner.state_dict()["state"]
+    return {f"{index}.{name}": torch.as_tensor(value) for index, slots in state.items() for name, value in slots.items()}
+
+
+def _load_optimizer(tuner: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        index, name = key.split(".", 1)
+        state.setdefault(int(index), {})[name] = value
+    tuner.load_state_dict({"state": state, "param_groups": tuner.state_dict()["param_groups"]})
+
+
+def save(session: Session, metrics: dict[str, float]) -> Checkpoint:
+    """Write a checkpoint of the training as it stands, and remove the oldest beyond `train.keep`."""
+    from geodrift import __version__
+
+    progress, config = session.progress, session.model.config
+    manifest = Manifest(
+        geodrift=__version__,
+        domain=config.domain,
+        domain_version=session.model.domain.version,
+        config=config.model_dump(),
+        codec=session.model.codec.dump(),
+        step=progress.step,
+        seed=config.train.seed,
+        metrics=metrics,
+    )
+    tensors = {
+        "model": progress.denoiser.state_dict(),
+        "ema": progress.average.weights,
+        "optimizer": _optimizer_tensors(progress.optimizer),
+    }
+    folder = session.folder / "checkpoints"
+    written = checkpoints.write(folder / f"step-{progress.step:08d}", manifest, tensors)
+    for old in sorted(folder.glob("step-*"))[: -config.train.keep]:
+        shutil.rmtree(old)
+    return written
+
+
+def averaged(session: Session) -> Model:
+    """The model with the average of its weights, for sampling beside the training."""
+    model = Model.build(session.model.config, session.model.codec)
+    model.denoiser.load_state_dict(session.progress.average.weights)
+    return model.to(session.model.device)
+
+
+def glance(session: Session, count: int) -> dict[str, float]:
+    """Cheap metrics of a few samples of the averaged model."""
+    return session.model.domain.glance(averaged(session).generate(count, seed=session.progress.step))
+
+
+def fabric(config: Config, device: str) -> Fabric:
+    """The runtime: device, precision, and the processes that torchrun or SLURM started."""
+    precision: Any = {"32": "32-true", "bf16": "bf16-mixed"}[config.train.precision]
+    runtime = Fabric(accelerator=device, devices="auto" if device != "cpu" else 1, precision=precision)
+    runtime.launch()
+    return runtime
+
+
+def launch(session: Session, runtime: Fabric, watch: Any = None) -> None:
+    """Train to the end, writing checkpoints and the log."""
+    config = session.model.config.train
+    log = Log(session.folder, session.progress.step, config.tensorboard)
+    last: dict[str, float] = {}
+
+    def record(progress: Progress, values: dict[str, float]) -> None:
+        last.update(values)
+        log.write(progress.step, values)
+
+    watchers = Watchers(
+        log=record,
+        save=lambda progress: save(session, last),
+        glance=lambda progress: record(progress, glance(session, config.samples)),
+        **({"tick": watch} if watch else {}),
+    )
+    objective = objectives.build({"kind": "matching", **session.model.config.objective})
+    run(runtime, session.progress, objective, session.feed, config, watchers)

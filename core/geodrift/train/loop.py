@@ -1,0 +1,164 @@
+r"""The training loop, plain, over Lightning Fabric.
+
+All randomness of step :math:`k` is a function of the seed and :math:`k`: the rows, the times, the noise, the dropped
+conditions. What a checkpoint must hold is then the weights, their average, the optimiser and the number of the step,
+and resuming equals never having stopped, bit for bit. The learning rate warms up linearly and follows a cosine to zero.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from geodrift.config import Train
+from geodrift.denoiser import Denoiser
+from geodrift.errors import InputError
+from geodrift.objectives import Loss, Matching
+from geodrift.train.data import Feed
+from geodrift.train.ema import MovingAverage
+
+
+class Batch:
+    """One step's data, opaque to anything between the loop and the objective."""
+
+    def __init__(self, x: Any, cond: Mapping[str, Tensor], rng: Any) -> None:
+        self.x, self.cond, self.rng = x, cond, rng
+
+
+class Trainee(nn.Module):
+    """A denoiser whose forward pass is its loss, so that one wrapper serves precision and several processes.
+
+    Arguments:
+        denoiser: What is trained.
+        objective: What it minimises.
+    """
+
+    def __init__(self, denoiser: Denoiser, objective: Matching) -> None:
+        super().__init__()
+        self.denoiser, self.objective = denoiser, objective
+
+    def forward(self, batch: Batch) -> Loss:
+        return self.objective(self.denoiser, batch.x, batch.cond, batch.rng)
+
+
+def rate(step: int, config: Train) -> float:
+    """The learning rate of a step."""
+    warm = min(1.0, (step + 1) / max(config.warmup, 1))
+    return config.lr * warm * 0.5 * (1 + math.cos(math.pi * step / config.steps))
+
+
+def optimizer(module: nn.Module, config: Train) -> torch.optim.AdamW:
+    """AdamW, with weight decay on matrices only."""
+    weights = [p for p in module.parameters() if p.ndim > 1]
+    others = [p for p in module.parameters() if p.ndim <= 1]
+    groups = [{"params": weights, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.99), fused=True)
+
+
+@dataclass
+class Progress:
+    """Where a training stands; changed by the loop alone.
+
+    Arguments:
+        denoiser: The network being trained.
+        average: The moving average of its weights.
+        optimizer: The optimiser, with its moments.
+        step: Steps done.
+    """
+
+    denoiser: Denoiser
+    average: MovingAverage
+    optimizer: torch.optim.AdamW
+    step: int = 0
+
+
+@dataclass(frozen=True)
+class Watchers:
+    """What happens beside the steps; each is called with the progress.
+
+    Arguments:
+        log: Every `log_every` steps, with the mean losses since and the rate.
+        save: Every `save_every` steps and at the end.
+        glance: Every `sample_every` steps.
+        tick: After every step, with its loss.
+    """
+
+    log: Callable[[Progress, dict[str, float]], None]
+    save: Callable[[Progress], None]
+    glance: Callable[[Progress], None]
+    tick: Callable[[Progress, float], None] = lambda progress, loss: None
+
+
+@dataclass
+class _Means:
+    """Running means of the losses between two lines of the log."""
+
+    sums: dict[str, Tensor] = field(default_factory=dict)
+    count: int = 0
+    since: float = field(default_factory=time.perf_counter)
+
+    def add(self, values: Mapping[str, Tensor]) -> None:
+        self.count += 1
+        for name, value in values.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value.detach()
+
+    def take(self) -> dict[str, float]:
+        seconds = time.perf_counter() - self.since
+        means = {name: float(total) / self.count for name, total in self.sums.items()}
+        return {**means, "steps_per_second": self.count / max(seconds, 1e-9)}
+
+
+def run(fabric: Fabric, progress: Progress, objective: Matching, feed: Feed, config: Train, watch: Watchers) -> None:
+    """Train until `config.steps`.
+
+    Raises:
+        InputError: When the loss is no longer finite, with the field and the step; the last checkpoint stays.
+    """
+    module, tuner = fabric.setup(Trainee(progress.denoiser, objective), progress.optimizer)
+    module.train()
+    means = _Means()
+    while progress.step < config.steps:
+        loss = _step(fabric, module, tuner, feed, progress.step, config)
+        progress.average.update(progress.denoiser, progress.step)
+        progress.step += 1
+        means.add({"loss": loss.total, **loss.parts, "lr": torch.tensor(rate(progress.step - 1, config))})
+        watch.tick(progress, float(loss.total.detach()))
+        if progress.step % config.log_every == 0 or progress.step == config.steps:
+            watch.log(progress, means.take())
+            means = _Means()
+        if progress.step % config.save_every == 0 or progress.step == config.steps:
+            watch.save(progress)
+        if config.sample_every and progress.step % config.sample_every == 0:
+            watch.glance(progress)
+
+
+def _step(fabric: Fabric, module: Any, tuner: Any, feed: Feed, step: int, config: Train) -> Loss:
+    x, cond, rng = feed.batch(step, fabric.global_rank, fabric.world_size)
+    device = fabric.device
+    batch = Batch(x.to(device), {name: value.to(device) for name, value in cond.items()}, rng.to(device))
+    for group in tuner.param_groups:
+        group["lr"] = rate(step, config)
+    loss: Loss = module(batch)
+    _check(loss, step)
+    fabric.backward(loss.total)
+    fabric.clip_gradients(module, tuner, max_norm=config.clip)
+    tuner.step()
+    tuner.zero_grad()
+    return loss
+
+
+def _check(loss: Loss, step: int) -> None:
+    if torch.isfinite(loss.total):
+        return
+    bad = [name for name, part in loss.parts.items() if not torch.isfinite(part)] or ["total"]
+    raise InputError(
+        f"training: the loss of {', '.join(bad)} is not finite at step {step}; lower train.lr or train.clip, "
+        "or resume from the last checkpoint with --resume"
+    )

@@ -1,0 +1,5 @@
+"""geodrift's plugin for graphs: molecules and graphs without labels."""
+
+from geodrift_graphs.domain import domain
+
+__all__ = ["domain"]

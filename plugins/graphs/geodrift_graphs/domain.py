@@ -1,0 +1,111 @@
+"""The domain of graphs: molecules and graphs without labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from rdkit.Chem import Mol
+from torch import nn
+
+from geodrift import __version__
+from geodrift.domain import Reading
+from geodrift.errors import InputError, unknown
+from geodrift.metric import Metric
+from geodrift.processes import Product
+from geodrift.registry import Role
+from geodrift_graphs import codec as codecs
+from geodrift_graphs import processes
+from geodrift_graphs.codec import Codec, GraphCodec, MoleculeCodec
+from geodrift_graphs.networks.transformer import GraphTransformer
+
+networks = Role("network")
+networks.register("graph-transformer")(GraphTransformer)
+
+MOLECULES = ("max_nodes", "conditions", "min_count")
+GRAPHS = ("max_nodes", "node_features")
+READING = ("where",)
+
+
+class Graphs:
+    """Molecules (RDKit) and graphs without labels (networkx), on one path."""
+
+    name = "graphs"
+    version = __version__
+    fields = {"nodes": "classes, padded (B, N)", "edges": "classes of unordered pairs, padded (B, N (N - 1) / 2)"}
+
+    def presets(self) -> Mapping[str, Path]:
+        return _presets()
+
+    def read(self, path: Path, where: Mapping[str, str]) -> Reading:
+        from geodrift_graphs.files import read
+
+        return read(path, where)
+
+    def write(self, objects: Sequence[Any], folder: Path) -> list[Path]:
+        from geodrift_graphs.files import write
+
+        return write(objects, folder)
+
+    def fit(self, objects: Sequence[Any], options: Mapping[str, Any]) -> Codec[Any]:
+        kind, keys = (MoleculeCodec, MOLECULES) if isinstance(objects[0], Mol) else (GraphCodec, GRAPHS)
+        for key in options:
+            if key not in (*keys, *READING):
+                raise InputError(f"config: data: {unknown('key', key, (*keys, *READING))}")
+        return kind.fit(objects, **{key: value for key, value in options.items() if key in keys})
+
+    def codec(self, values: Mapping[str, Any]) -> Codec[Any]:
+        return codecs.load(values)
+
+    def process(self, spec: Mapping[str, Any], codec: Codec[Any]) -> Product:
+        built: Product = processes.processes.build({"kind": "discrete-flow", **spec}, codec=codec)
+        return built
+
+    def network(self, spec: Mapping[str, Any], codec: Codec[Any], process: Product) -> nn.Module:
+        (nodes_in, nodes_out), (edges_in, edges_out) = process.channels["nodes"], process.channels["edges"]
+        built: nn.Module = networks.build(
+            {"kind": "graph-transformer", **spec},
+            nodes_in=nodes_in,
+            nodes_out=nodes_out,
+            edges_in=edges_in,
+            edges_out=edges_out,
+            orders=processes.orders(process, codec),
+            conditions=codec.scales,
+        )
+        return built
+
+    def evaluate(
+        self, samples: Sequence[Any], reference: Sequence[Any], training: Sequence[Any], options: Mapping[str, Any]
+    ) -> list[Metric]:
+        raise NotImplementedError
+
+    def glance(self, samples: Sequence[Any]) -> dict[str, float]:
+        if samples and isinstance(samples[0], Mol):
+            return _molecules(samples)
+        import networkx
+
+        return {"connected": sum(len(g) > 0 and networkx.is_connected(g) for g in samples) / max(len(samples), 1)}
+
+
+def _molecules(samples: Sequence[Mol]) -> dict[str, float]:
+    from geodrift_graphs.molecules.vocabulary import sanitised, smiles
+
+    valid = [molecule for molecule in map(sanitised, samples) if molecule is not None]
+    names = [smiles(molecule) for molecule in valid]
+    connected = sum("." not in name for name in names)
+    return {
+        "valid": len(valid) / len(samples),
+        "connected": connected / len(samples),
+        "unique": len(set(names)) / max(len(names), 1),
+    }
+
+
+@cache
+def _presets() -> Mapping[str, Path]:
+    folder = Path(__file__).parent / "presets"
+    return {path.parent.name: path.parent for path in sorted(folder.glob("*/config.toml"))}
+
+
+domain = Graphs()

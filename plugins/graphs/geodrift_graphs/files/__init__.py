@@ -1,0 +1,87 @@
+r"""Files of molecules and graphs.
+
+`read` takes a file or a folder of files of one kind. A folder that `write` filled stands for its samples: the valid
+ones are read, the invalid ones are reported. `where` keeps the records with certain values in certain columns, and
+`where={"rows": "40:"}` those in a range of the file.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from geodrift.errors import InputError
+from geodrift_graphs.files import graphs, molecules
+from geodrift_graphs.files.reading import Kind, Reading, Record, Where, select, understand
+from geodrift_graphs.files.writing import SAMPLES, write
+
+__all__ = ["Reading", "read", "write"]
+
+
+class Format(NamedTuple):
+    kind: Kind
+    records: Callable[[Path], list[Record]]
+
+
+FORMATS: Mapping[str, Format] = {
+    ".smi": Format("molecules", molecules.smi),
+    ".csv": Format("molecules", molecules.table),
+    ".sdf": Format("molecules", molecules.sdf),
+    ".g6": Format("graphs", graphs.graph6),
+    ".graphml": Format("graphs", graphs.graphml),
+    ".npz": Format("graphs", graphs.npz),
+}
+
+
+def read(path: str | Path, where: Where | None = None) -> Reading:
+    """The molecules or graphs of a file or folder.
+
+    Raises:
+        InputError: For a file that does not exist, is empty, of an unknown format or without one good record.
+    """
+    place = Path(path)
+    files = _files(place)
+    kinds = {_format(file).kind: file.name for file in files}
+    if len(kinds) > 1:
+        raise InputError(f"{place}: holds molecules ({kinds['molecules']}) and graphs ({kinds['graphs']}); name a file")
+    records = [record for file in files for record in _records(file, file.name if place.is_dir() else "")]
+    objects, refused = understand(select(place, records, where or {}))
+    if not objects:
+        first = f"; the first: {refused[0].index}: {refused[0].name}: {refused[0].reason}" if refused else ""
+        raise InputError(f"{place}: none of {len(refused)} records can be read{first}")
+    return Reading(objects, refused, next(iter(kinds)))
+
+
+def _records(file: Path, prefix: str) -> list[Record]:
+    records = _format(file).records(file)
+    return [replace(record, text=f"{prefix}: {record.text}") for record in records] if prefix else records
+
+
+def _files(place: Path) -> list[Path]:
+    if not place.exists():
+        near = difflib.get_close_matches(place.name, _names(place.parent), n=1)
+        raise InputError(f"{place}: no such file{f'; did you mean {near[0]}?' if near else ''}")
+    if not place.is_dir():
+        return [place]
+    names = next((group for group in SAMPLES if group[0] in _names(place)), _names(place))
+    files = [place / name for name in names if (place / name).is_file() and _suffix(place / name) in FORMATS]
+    if not files:
+        raise InputError(f"{place}: no file that can be read in this folder; formats: {', '.join(FORMATS)}")
+    return files
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+
+
+def _suffix(file: Path) -> str:
+    return Path(file.name.lower().removesuffix(".gz")).suffix
+
+
+def _format(file: Path) -> Format:
+    if _suffix(file) not in FORMATS:
+        raise InputError(f"{file}: unknown format; what can be read ends in {', '.join(FORMATS)}, or in these and .gz")
+    return FORMATS[_suffix(file)]

@@ -1,0 +1,83 @@
+r"""Records of molecule files: SMILES lists, tables with a column `smiles`, SD files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from rdkit import Chem, rdBase
+
+from geodrift.errors import InputError, unknown
+from geodrift_graphs.files.reading import Record, text
+from geodrift_graphs.generic.packed import Unrepresentable
+from geodrift_graphs.molecules.vocabulary import problem
+
+_PROPERTY = re.compile(r"^>.*?<([^>]+)>[^\n]*\n([^\n]*)", re.MULTILINE)
+_SHOWN = 80  # characters of a record that an error repeats
+
+
+def smi(path: Path) -> list[Record]:
+    """One `SMILES [name]` a line; empty lines and lines that begin with # are skipped."""
+    lines = ((number, line.split(maxsplit=1)) for number, line in enumerate(text(path).splitlines(), 1))
+    return [
+        Record(number, parts[0][:_SHOWN], {"name": parts[1].strip() if len(parts) > 1 else ""}, _parser(parts[0]))
+        for number, parts in lines
+        if parts and not parts[0].startswith("#")
+    ]
+
+
+def table(path: Path) -> list[Record]:
+    """A csv with a column `smiles` (in any case); the other columns can be selected on."""
+    reader = csv.DictReader(io.StringIO(text(path)), strict=True)
+    names = reader.fieldnames or []
+    column = next((name for name in names if name.strip().lower() == "smiles"), None)
+    if column is None:
+        raise InputError(f"{path}: {unknown('column', 'smiles', [name.strip() for name in names])}")
+    try:
+        return [_row(reader.line_num, row, column) for row in reader]
+    except csv.Error as error:
+        raise InputError(f"{path}: line {reader.line_num}: {error}") from None
+
+
+def sdf(path: Path) -> list[Record]:
+    """An SD file; the properties can be selected on."""
+    supplier = Chem.SDMolSupplier()
+    with rdBase.BlockLogs():
+        supplier.SetData(text(path).replace("\r\n", "\n"))
+    items = ((number, supplier.GetItemText(number)) for number in range(len(supplier)))
+    return [
+        Record(number + 1, item.split("\n", 1)[0][:_SHOWN], dict(_PROPERTY.findall(item)), partial(_item, item))
+        for number, item in items
+        if item.strip()
+    ]
+
+
+def _row(line: int, row: dict[str, str], column: str) -> Record:
+    smiles = (row[column] or "").strip()
+    columns = {name.strip(): (value or "").strip() for name, value in row.items() if name}  # None: cells without a name
+    return Record(line, smiles[:_SHOWN], columns, _parser(smiles))
+
+
+def _parser(smiles: str) -> Callable[[], Chem.Mol]:
+    return partial(_parse, partial(Chem.MolFromSmiles, smiles), "SMILES does not parse")
+
+
+def _item(item: str) -> Chem.Mol:
+    molecule = _parse(partial(Chem.MolFromMolBlock, item), "the record is not a molecule")
+    molecule.SetProp("_Name", item.split("\n", 1)[0].strip())
+    return molecule
+
+
+def _parse(read: Callable[..., Chem.Mol | None], otherwise: str) -> Chem.Mol:
+    with rdBase.BlockLogs():
+        molecule = read()
+        rough = read(sanitize=False) if molecule is None else None
+    if molecule is None:
+        raise Unrepresentable(otherwise if rough is None else problem(rough) or otherwise)
+    if molecule.GetNumAtoms() == 0:
+        raise Unrepresentable("no atoms")
+    return molecule

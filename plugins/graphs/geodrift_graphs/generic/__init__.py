@@ -1,0 +1,1 @@
+"""Graphs without chemistry, and what molecules share with them: packed arrays."""
