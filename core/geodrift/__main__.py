@@ -1,5 +1,8 @@
 """`python -m geodrift`, as torchrun starts it."""
 
+import sys
+
 from geodrift.cli import main
 
-main()
+if __name__ == "__main__":
+    sys.exit(main())

@@ -44,6 +44,11 @@ class Manifest(BaseModel):
     metrics: dict[str, float] = {}
     files: dict[str, str] = {}
 
+    @property
+    def averaged(self) -> str:
+        """The file of weights to sample with: the moving average where there is one."""
+        return "ema" if "ema.safetensors" in self.files else "model"
+
 
 @dataclass(frozen=True)
 class Checkpoint:

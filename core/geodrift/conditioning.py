@@ -33,9 +33,10 @@ class Conditioner(nn.Module):
         self.names = tuple(scales)
         self.register_buffer("mean", torch.tensor([scales[name][0] for name in self.names]))
         self.register_buffer("std", torch.tensor([max(scales[name][1], 1e-6) for name in self.names]))
-        self.net = nn.Sequential(nn.Linear(2 * len(self.names), width), nn.SiLU(), nn.Linear(width, width))
-        nn.init.zeros_(self.net[-1].weight)
-        nn.init.zeros_(self.net[-1].bias)
+        last = nn.Linear(width, width)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        self.net = nn.Sequential(nn.Linear(2 * len(self.names), width), nn.SiLU(), last)
 
     def forward(self, cond: Mapping[str, Tensor], t: Tensor) -> Tensor:
         """The vectors `(B, width)` of conditions `(B,)`; `t`, `(B,)`, gives batch size, type and device."""
@@ -48,7 +49,7 @@ class Conditioner(nn.Module):
 
 
 def drop(cond: Mapping[str, Tensor], probability: float, rng: Streams) -> dict[str, Tensor]:
-    """Forget all conditions of a sample together with this probability, as classifier-free guidance asks of training."""
+    """Forget all conditions of a sample together, with this probability, as guidance asks of training."""
     if not cond or probability == 0:
         return dict(cond)
     forget = rng.uniform(next(iter(cond.values()))) < probability

@@ -70,6 +70,7 @@ class Sample(Section):
         steps: Steps of the solver.
         guidance: Scale of classifier-free guidance; one is plain conditioning.
         batch_size: Samples at once.
+        precision: Of the network, `32` or `bf16`.
     """
 
     solver: str | Table = "ancestral"
@@ -77,6 +78,7 @@ class Sample(Section):
     steps: int = Field(50, gt=0)
     guidance: float = Field(1.0, ge=0)
     batch_size: int = Field(256, gt=0)
+    precision: Literal["32", "bf16"] = "32"
 
 
 class Config(Section):
@@ -96,6 +98,8 @@ def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Table:
     merged = dict(below)
     for key, value in above.items():
         old = merged.get(key)
+        if isinstance(old, str) and isinstance(value, Mapping):
+            old = {"kind": old}
         if isinstance(old, Mapping) and isinstance(value, Mapping) and value.get("kind", old.get("kind")) == old.get("kind"):
             merged[key] = merge(old, value)
         else:
@@ -109,14 +113,15 @@ def override(table: Mapping[str, Any], settings: Sequence[str]) -> Table:
         path, separator, text = setting.partition("=")
         if not separator or not path:
             raise InputError(f'--set {setting}: write key=value, for example "train.lr=1e-4"')
-        change: Any = _value(text)
+        change: Any = literal(text)
         for key in reversed(path.strip().split(".")):
             change = {key: change}
         table = merge(table, change)
     return dict(table)
 
 
-def _value(text: str) -> Any:
+def literal(text: str) -> Any:
+    """What was written on the command line, as TOML, or else as a plain string."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
@@ -145,10 +150,16 @@ def resolve(table: Mapping[str, Any], source: str) -> Config:
         raise _explain(error, source) from None
 
 
+def changed(config: Config, settings: Sequence[str]) -> Config:
+    """The config with `key=value` settings of the command line."""
+    return resolve(override(config.model_dump(), settings), "--set") if settings else config
+
+
 def _explain(error: ValidationError, source: str) -> InputError:
     first = error.errors()[0]
     *sections, key = map(str, first["loc"])
     if first["type"] != "extra_forbidden":
         return InputError(f"{source}: {'.'.join([*sections, key])}: {first['msg'].lower()}, not {first['input']!r}")
-    model: Any = {"train": Train, "sample": Sample}.get(sections[0]) if sections else Config
-    return InputError(f"{source}: {unknown('key', key, model.model_fields)}")
+    model: Any = {"train": Train, "sample": Sample}[sections[0]] if sections else Config
+    place = f"key in [{sections[0]}]" if sections else "key"
+    return InputError(f"{source}: {unknown(place, key, model.model_fields)}")

@@ -7,6 +7,7 @@ serves any process, and solvers ask for predictions without knowing either.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any, Protocol
 
 import torch
@@ -37,12 +38,14 @@ class Denoiser(nn.Module):
     Arguments:
         network: Maps what the process shows it, times `(B,)` and conditions to raw outputs.
         process: The process it was trained on.
+        mixed: Run the network in bfloat16 when sampling; the process keeps full precision.
     """
 
-    def __init__(self, network: nn.Module, process: Process) -> None:
+    def __init__(self, network: nn.Module, process: Process, mixed: bool = False) -> None:
         super().__init__()
         self.network = network
         self.process = process
+        self.mixed = mixed
         self.calls = 0
 
     def raw(self, z: Any, t: Any, cond: Conditions | None = None) -> Any:
@@ -50,7 +53,10 @@ class Denoiser(nn.Module):
         self.calls += 1
         clock = next(iter(t.values())) if isinstance(t, Mapping) else t
         times = torch.as_tensor(clock, dtype=torch.get_default_dtype(), device=z.device).expand(samples(z))
-        return self.network(self.process.inputs(z, t), times, cond or {})
+        inputs = self.process.inputs(z, t)
+        reduced = self.mixed and not self.training
+        with torch.autocast(z.device.type, torch.bfloat16) if reduced else nullcontext():
+            return self.network(inputs, times, cond or {})
 
     def forward(self, z: Any, t: Any, cond: Conditions | None = None) -> Any:
         return self.process.resolve(self.raw(z, t, cond), z, t)

@@ -7,7 +7,7 @@ domains are found through the entry points `geodrift.domains`, imported when fir
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -85,17 +85,40 @@ class Codec(Protocol):
         """One object for each sample."""
 
 
+@dataclass(frozen=True)
+class Symmetry:
+    """Moves that commute with every network of a domain, such as an exchange of nodes.
+
+    Arguments:
+        state: Moves noisy states by elements of the group that the streams draw, one for each sample.
+        output: Moves what a network answers by the same elements, drawn from the same streams.
+    """
+
+    state: Callable[[State, Streams], State]
+    output: Callable[[State, Streams], State]
+
+
 class Domain(Protocol):
-    """One kind of data."""
+    """One kind of data.
+
+    Arguments:
+        name: The name of its entry point.
+        version: Of the plugin.
+        fields: What the state of a sample holds, in words, by name.
+    """
 
     name: str
     version: str
+    fields: Mapping[str, str]
 
     def presets(self) -> Mapping[str, Path]:
         """The folder of each preset: `config.toml`, and `manifest.json` with `model.safetensors` where it has weights."""
 
     def read(self, path: Path, where: Mapping[str, str]) -> Reading:
         """The objects of a file or folder; `where` selects rows of tables."""
+
+    def samples(self, path: Path) -> list[Any]:
+        """Generated objects in a folder or file, those that are not valid among them: what `evaluate` measures."""
 
     def write(self, objects: Sequence[Any], folder: Path) -> list[Path]:
         """Write native files."""
@@ -122,3 +145,12 @@ class Domain(Protocol):
 
     def report(self, samples: Sequence[Any], reference: Sequence[Any], metrics: Sequence[Metric]) -> str:
         """The body of the HTML report, self-contained."""
+
+    def examples(self) -> list[Any]:
+        """A few different objects, with which `geodrift check` tests the domain."""
+
+    def symmetries(self) -> Mapping[str, Symmetry]:
+        """The symmetries that its networks keep, by name; `geodrift check` tests them."""
+
+    def same(self, one: Any, other: Any) -> bool:
+        """Whether two objects are the same thing, whatever the order of their parts."""

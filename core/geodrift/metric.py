@@ -92,8 +92,7 @@ def distance(
 ) -> Metric:
     """A statistic of all samples together, with the bootstrap distribution `draws`, `(R,)`, moved onto its value."""
     low, high = np.quantile(draws, _TAILS) - draws.mean() + value
-    floor_of_range = 0.0 if better is Better.LOWER else -math.inf
-    return Metric(name, value, n, max(float(low), min(floor_of_range, value)), float(high), floor, better)
+    return Metric(name, value, n, max(float(low), min(0.0, value)), float(high), floor, better)
 
 
 def bootstrap_means(values: Floats, rng: np.random.Generator, resamples: int = 1000) -> Floats:
@@ -104,8 +103,6 @@ def bootstrap_means(values: Floats, rng: np.random.Generator, resamples: int = 1
     return np.concatenate([values[rng.integers(n, size=(block, n))].mean(1) for block in blocks])
 
 
-def bootstrap(
-    statistic: Callable[[Floats], Floats], n: int, rng: np.random.Generator, resamples: int = 200
-) -> Floats:
+def bootstrap(statistic: Callable[[Floats], Floats], n: int, rng: np.random.Generator, resamples: int = 200) -> Floats:
     """Values `(R,)` of a statistic that maps weights of the samples, `(R, n)` with unit row sums, to `(R,)`."""
     return statistic(rng.multinomial(n, np.full(n, 1 / n), size=resamples) / n)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from geodrift import config as configs
-from geodrift.checkpoint import Checkpoint, Manifest
+from geodrift.checkpoint import Checkpoint, Manifest, latest
 from geodrift.config import Config
 from geodrift.denoiser import Denoiser
 from geodrift.domain import Codec, Domain
@@ -23,6 +23,7 @@ from geodrift.rng import Streams
 from geodrift.sampling import sample
 from geodrift.solvers import solvers
 from geodrift.solvers.grids import grids
+from geodrift.state import State
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Model:
         domain = find(config.domain)
         process = domain.process(config.process, codec)
         network = domain.network(config.network, codec, process)
-        return cls(domain, codec, Denoiser(network, process), config, manifest)
+        return cls(domain, codec, Denoiser(network, process, config.sample.precision == "bf16"), config, manifest)
 
     def to(self, device: torch.device | str) -> Model:
         """Move the network to a device."""
@@ -104,17 +105,28 @@ class Model:
             watch: Called after every step of the solver.
         """
         settings = settings or self.config.sample
-        solver, grid = solvers.build(settings.solver), grids.build(settings.grid)
-        denoise = ClassifierFree(self.denoiser.eval(), settings.guidance)
         for start in range(indices.start, indices.stop, settings.batch_size):
             numbers = range(start, min(start + settings.batch_size, indices.stop))
-            rng = Streams.of(seed, torch.arange(numbers.start, numbers.stop), self.device)
-            asked = {k: v.to(self.device) for k, v in self.conditions(len(numbers), conditions or {}).items()}
-            like = self.codec.blank(rng, asked).to(self.device)
-            cond = {name: value for name, value in asked.items() if name in self.codec.scales}
-            tick = (lambda index, z: watch(index)) if watch else None
-            data = sample(denoise, like, solver, rng, steps=settings.steps, grid=grid, cond=cond, watch=tick)
-            yield Chunk(numbers, self.codec.decode(data))
+            yield Chunk(numbers, self.codec.decode(self.draw(numbers, seed, settings, conditions or {}, watch)))
+
+    def draw(
+        self,
+        numbers: range,
+        seed: int,
+        settings: configs.Sample,
+        conditions: Mapping[str, float],
+        watch: Callable[[int], None] | None = None,
+    ) -> State:
+        """The samples with these numbers as one state."""
+        solver, grid = solvers.build(settings.solver), grids.build(settings.grid)
+        denoise = ClassifierFree(self.denoiser.eval(), settings.guidance)
+        rng = Streams.of(seed, torch.arange(numbers.start, numbers.stop), self.device)
+        asked = {k: v.to(self.device) for k, v in self.conditions(len(numbers), conditions).items()}
+        like = self.codec.blank(rng, asked).to(self.device)
+        cond = {name: value for name, value in asked.items() if name in self.codec.scales}
+        tick = (lambda index, z: watch(index)) if watch else None
+        drawn: State = sample(denoise, like, solver, rng, steps=settings.steps, grid=grid, cond=cond, watch=tick)
+        return drawn
 
     def generate(self, n: int, *, seed: int = 0, steps: int | None = None, **conditions: float) -> list[Any]:
         """Native objects.
@@ -157,13 +169,16 @@ def settings(name: str, domain: str | None = None, changes: Sequence[str] = ()) 
     parent = table.pop("extends", None)
     if parent is not None:
         table = configs.merge(configs.parse(preset(parent, domain)[1] / "config.toml"), table)
-    return configs.resolve(configs.override(table, changes), str(path))
+    config = configs.resolve({"domain": domain, **table}, str(path))
+    if domain is not None and config.domain != domain:
+        raise InputError(f"{path}: a config of {config.domain}, not of {domain}")
+    return configs.changed(config, changes)
 
 
-def restore(checkpoint: Checkpoint, weights: str) -> Model:
-    """The model of a checkpoint, with the weights in this file of it."""
+def restore(checkpoint: Checkpoint, weights: str, changes: Sequence[str] = ()) -> Model:
+    """The model of a checkpoint, with the weights in this file of it and changes of its config."""
     manifest = checkpoint.manifest
-    config = configs.resolve(manifest.config, f"{checkpoint.folder}/manifest.json")
+    config = configs.changed(configs.resolve(manifest.config, f"{checkpoint.folder}/manifest.json"), changes)
     built = Model.build(config, find(manifest.domain).codec(manifest.codec), manifest)
     try:
         built.denoiser.load_state_dict(checkpoint.tensors(weights))
@@ -179,18 +194,34 @@ def load(name: str | Path, domain: str | None = None) -> Model:
     Raises:
         InputError: When there is nothing of this name, or it belongs to another domain, or it is damaged.
     """
-    folder = Path(name)
-    if not folder.is_dir():
-        folder = preset(str(name), domain)[1]
-        if not (folder / "manifest.json").is_file():
-            raise InputError(f'preset "{name}" has no weights; train it: geodrift train … --preset {name}')
-    checkpoint = Checkpoint.open(_newest(folder))
+    return opened(located(name, domain), domain)
+
+
+def opened(checkpoint: Checkpoint, domain: str | None = None, changes: Sequence[str] = ()) -> Model:
+    """The model of a checkpoint for sampling, of this domain, with changes of its config."""
     if domain is not None and checkpoint.manifest.domain != domain:
-        raise InputError(f"{folder}: a checkpoint of {checkpoint.manifest.domain}, not of {domain}")
-    return restore(checkpoint, "ema" if "ema.safetensors" in checkpoint.manifest.files else "model")
+        raise InputError(f"{checkpoint.folder}: a checkpoint of {checkpoint.manifest.domain}, not of {domain}")
+    return restore(checkpoint, checkpoint.manifest.averaged, changes)
 
 
-def _newest(folder: Path) -> Path:
-    from geodrift.checkpoint import latest
+def located(name: str | Path, domain: str | None = None) -> Checkpoint:
+    """The checkpoint in a folder, the newest of a training's folder, or the one of a preset."""
+    folder = Path(name)
+    if folder.is_dir():
+        return Checkpoint.open(latest(folder / "checkpoints") or folder)
+    if isinstance(name, Path):
+        raise InputError(f"{folder}: no such folder")
+    return shipped(name, domain)
 
-    return latest(folder / "checkpoints") or folder
+
+def shipped(name: str, domain: str | None = None) -> Checkpoint:
+    """The checkpoint that a preset ships."""
+    folder = preset(name, domain)[1]
+    if not has_weights(folder):
+        raise InputError(f'preset "{name}" has no weights; train it: geodrift train … --preset {name}')
+    return Checkpoint.open(folder)
+
+
+def has_weights(preset: Path) -> bool:
+    """Whether the folder of a preset is a checkpoint."""
+    return (preset / "manifest.json").is_file()

@@ -40,9 +40,13 @@ class Row(NamedTuple):
         """What a perfect network predicts for this data and noise."""
         return self.p * x + self.q * n
 
+    def determinant(self, at: Coefficients) -> Tensor:
+        """What `resolve` divides by, :math:`w`: zero where the combination does not tell the data."""
+        return at.alpha * self.q - at.sigma * self.p
+
     def resolve(self, r: Tensor, z: Tensor, at: Coefficients) -> tuple[Tensor, Tensor]:
         """The data and the noise that the prediction `r` means at `z`."""
-        w = at.alpha * self.q - at.sigma * self.p
+        w = self.determinant(at)
         return (self.q * z - at.sigma * r) / w, (at.alpha * r - self.p * z) / w
 
     def error_scale(self, at: Coefficients) -> Tensor:

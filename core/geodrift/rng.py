@@ -59,6 +59,9 @@ class Streams:
         start = _mix(torch.tensor(_signed(seed), dtype=torch.int64))
         return cls(_mix(start ^ _mix(index.to(torch.int64) * _DRAW)).to(device))
 
+    def __len__(self) -> int:
+        return len(self._keys)
+
     def to(self, device: torch.device | str) -> Streams:
         """The same streams, from their beginning, on another device."""
         return Streams(self._keys.to(device), self._places.to(device))
@@ -83,7 +86,8 @@ class Streams:
 
     def normal(self, like: Tensor) -> Tensor:
         """Standard normal numbers, shaped and typed like `like`."""
-        return torch.special.ndtri(self.uniform(like)).to(like.dtype)
+        drawn: Tensor = torch.special.ndtri(self.uniform(like))
+        return drawn.to(like.dtype)
 
     def categorical(self, probabilities: Tensor) -> Tensor:
         """Classes drawn from (unnormalised) `probabilities`, `(B, ..., K)` to `(B, ...)`, by inversion."""

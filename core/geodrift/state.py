@@ -72,7 +72,8 @@ class State(Mapping[str, Tensor]):
         if isinstance(other, Mapping):
             return self.map(function, other)
         if isinstance(other, Tensor) and other.ndim == 1:
-            return State({name: function(z, self.layouts[name].expand(other, z)) for name, z in self.items()}, self.layouts)
+            fields = {name: function(z, self.layouts[name].expand(other, z)) for name, z in self.items()}
+            return State(fields, self.layouts)
         return self.map(lambda z: function(z, other))
 
     def __add__(self, other: Any) -> State:

@@ -218,7 +218,7 @@ def test_damaged_codecs_are_input_errors(codec: MoleculeCodec, change: dict[str,
 
 
 def test_a_missing_value_is_an_input_error(codec: MoleculeCodec) -> None:
-    with pytest.raises(InputError, match="codec.tokens"):
+    with pytest.raises(InputError, match=r"codec\.tokens"):
         load({name: value for name, value in codec.dump().items() if name != "tokens"})
 
 

@@ -190,7 +190,7 @@ def test_a_truncated_gzip_is_an_input_error(tmp_path: Path) -> None:
 
 def test_a_missing_file_names_its_neighbour(tmp_path: Path) -> None:
     saved(tmp_path / "molecules.smi", "C")
-    with pytest.raises(InputError, match="did you mean molecules.smi"):
+    with pytest.raises(InputError, match=r"did you mean molecules\.smi"):
         read(tmp_path / "molecule.smi")
 
 

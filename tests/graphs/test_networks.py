@@ -8,15 +8,15 @@ from collections.abc import Callable
 import networkx as nx
 import pytest
 import torch
-from geodrift_graphs.networks.features import Features, Structure, cycles
-from geodrift_graphs.networks.gdss import ScoreNetworks, normalised
-from geodrift_graphs.networks.transformer import GraphTransformer
 from torch import Tensor, nn
 
 from geodrift.errors import InputError
 from geodrift.layout import Padded
 from geodrift.spaces import symmetric
 from geodrift.state import State
+from geodrift_graphs.networks.features import Features, Structure, cycles
+from geodrift_graphs.networks.gdss import ScoreNetworks, normalised
+from geodrift_graphs.networks.transformer import GraphTransformer
 
 ORDERS = (0.0, 1.0, 2.0, 3.0, 0.0)
 NODES = 4

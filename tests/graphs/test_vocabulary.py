@@ -174,6 +174,42 @@ def test_data_sets_are_lossless(shared_data: Path, file: str, share: float) -> N
     assert np.mean(same) >= share
 
 
+def test_whatever_graph_is_a_molecule_encodes_back() -> None:
+    rng, valid = np.random.default_rng(0), 0
+    known = (
+        "C",
+        "N",
+        "O",
+        "F",
+        "S",
+        "P",
+        "B",
+        "Cl",
+        "N+",
+        "O-",
+        "C-",
+        "S+",
+        "P+",
+        "CH2",
+        "CH0",
+        "NH",
+        "OH0",
+        "SH3",
+        "Na+",
+    )
+    vocabulary = Vocabulary(known)
+    for _ in range(500):
+        n = int(rng.integers(1, 8))
+        edges = rng.choice(4, n * (n - 1) // 2, p=[0.65, 0.25, 0.08, 0.02]).astype(np.int8)
+        molecule = sanitised(vocabulary.decode(Packed(rng.integers(0, len(known), n).astype(np.int8), edges)))
+        if molecule is None or any(bond.GetBondType() == Chem.BondType.DATIVE for bond in molecule.GetBonds()):
+            continue
+        back, valid = returned(molecule), valid + 1
+        assert back is not None
+        assert Chem.MolToSmiles(back) == Chem.MolToSmiles(molecule)
+    assert valid > 100
+
+
 def test_charge_rule_makes_cations_of_nitrogen_and_oxygen_alone() -> None:
     for text, charges in {"CN(C)(C)C": [1], "CO(C)C": [1], "CN(C)(C)(C)C": [0], "CF(C)": [0], "CC": [0]}.items():
         ruled = charge_rule(Chem.MolFromSmiles(text, sanitize=False))

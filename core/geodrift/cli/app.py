@@ -1,23 +1,72 @@
-"""The commands and how errors end them: one line, and exit code 2 for bad input."""
+"""Generate molecules, crystals, images and more with flows, diffusions and Bayesian flows."""
 
 from __future__ import annotations
 
 import sys
+import warnings
+from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
-from geodrift.cli import train
+from geodrift.cli import check, domains, evaluate, generate, info, new_domain, report, train
 from geodrift.errors import InputError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-app.command()(train.train)
-app.callback()(lambda: None)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+for command in (
+    domains.domains,
+    generate.generate,
+    train.train,
+    evaluate.evaluate,
+    report.report,
+    info.info,
+    check.check,
+    new_domain.new_domain,
+):
+    app.command()(command)
 
 
-def main() -> None:
-    """Run one command."""
-    try:
-        app()
-    except InputError as error:
-        print(f"geodrift: {error}", file=sys.stderr)
-        sys.exit(2)
+def _version(asked: bool) -> None:
+    if asked:
+        from geodrift import __version__
+
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def start(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0, 1 (a check failed), 2 (bad input), 130 (stopped by Ctrl-C)."""
+    with warnings.catch_warnings():
+        if not sys.warnoptions:
+            warnings.filterwarnings("ignore", module=r"(?!geodrift)")  # those of other packages
+        try:
+            code = app(args=arguments, standalone_mode=False)
+        except (InputError, typer.TyperException, OSError) as error:
+            return _fail(error)
+        except KeyboardInterrupt:
+            code = 130
+    return code if isinstance(code, int) else 0
+
+
+def _fail(error: Exception) -> int:
+    """Say in one line what is wrong."""
+    if isinstance(error, BrokenPipeError):  # the reader of our output has gone
+        sys.stdout = None
+        return 1
+    if isinstance(error, typer.TyperException):
+        message = error.format_message()
+    elif isinstance(error, OSError) and error.filename:
+        message = f"{error.filename}: {error.strerror}"
+    else:
+        message = str(error)
+    print(f"geodrift: {' '.join(message.split())}", file=sys.stderr)
+    return 2

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
 
 
-class _Rate(TextColumn):
-    """Steps a second."""
+class Tick(Protocol):
+    """Advances a bar and changes the word beside it."""
 
-    def __init__(self) -> None:
-        super().__init__("{task.speed:.1f}/s")
+    def __call__(self, advance: float = 1.0, word: str = "") -> None: ...
 
-    def render(self, task: object) -> object:  # type: ignore[override]
-        return super().render(task) if getattr(task, "speed", None) else ""
+
+class _Rate(ProgressColumn):
+    """How much is done, and how fast."""
+
+    def render(self, task: Task) -> Text:
+        rate = f"{task.speed:.3g}/s" if task.speed else ""
+        return Text(f"{task.completed:.0f}/{task.total:.0f} {rate}")
 
 
 @contextmanager
-def steps(total: int, done: int = 0, name: str = "") -> Iterator[Callable[[str], None]]:
-    """A bar of `total` steps; the yielded function advances it by one and shows a word beside it."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeElapsedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=False) as progress:
+def bar(total: int, done: int = 0, name: str = "", shown: bool = True) -> Iterator[Tick]:
+    """A bar of this length; nothing is drawn until the end where the error stream is no terminal."""
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), _Rate(), TimeElapsedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), disable=not shown) as progress:
         task = progress.add_task(name, total=total, completed=done)
-        yield lambda word: progress.update(task, advance=1, description=word or name)
+
+        def tick(advance: float = 1.0, word: str = "") -> None:
+            progress.update(task, advance=advance, description=word or name)
+
+        yield tick

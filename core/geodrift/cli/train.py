@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import csv
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geodrift.cli.progress import steps
+from geodrift.cli.console import note
+from geodrift.cli.options import device as find_device
+from geodrift.cli.progress import bar
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+    from geodrift.domain import Reading, Refusal
+    from geodrift.train.launch import Session
+
+_REASONS = 5  # reasons that are named; the file has all
 
 
 def train(
@@ -24,15 +37,53 @@ def train(
     from geodrift.train import launch
 
     config = settings(preset, domain, change or [])
-    runtime = launch.fabric(config, device)
+    runtime = launch.fabric(config, find_device(device))
     session = launch.prepare(config, data, out, resume)
-    _report(session, data)
-    with steps(config.train.steps, session.progress.step) as tick:
-        launch.launch(session, runtime, lambda progress, loss: tick(f"loss {loss:.4f}"))
+    if runtime.is_global_zero:
+        _read(session.reading, data, out)
+    try:
+        _run(session, runtime)
+    except KeyboardInterrupt:
+        note(_stopped(session))
+        raise typer.Exit(130) from None
 
 
-def _report(session: object, data: Path) -> None:
-    reading = session.reading  # type: ignore[attr-defined]
-    for refusal in reading.refused[:5]:
-        typer.echo(f"{data}: {refusal.index}: {refusal.name}: {refusal.reason}", err=True)
-    typer.echo(f"{data}: {len(reading.objects)} objects, {len(reading.refused)} refused", err=True)
+def _run(session: Session, runtime: Fabric) -> None:
+    from geodrift.train import launch
+
+    last: dict[str, float] = {}
+    with bar(session.model.config.train.steps, session.progress.step, shown=runtime.is_global_zero) as tick:
+        launch.launch(session, runtime, lambda progress, loss: tick(word=f"loss {loss:.4f}"), last.update)
+    figures = "".join(f", {name} {value:.4g}" for name, value in last.items())
+    if runtime.is_global_zero:
+        print(f"{session.folder}: {session.progress.step} steps{figures}")
+
+
+def _stopped(session: Session) -> str:
+    from geodrift.checkpoint import latest
+
+    last = latest(session.folder / "checkpoints")
+    saved = f"{last} is saved; go on with --resume" if last else "nothing is saved yet"
+    return f"geodrift: stopped at step {session.progress.step}; {saved}"
+
+
+def _read(reading: Reading, data: Path, out: Path) -> None:
+    """Say what the data file held; what was refused goes to a file."""
+    refused = reading.refused
+    note(f"{data}: {len(reading.objects)} objects, {len(refused)} refused")
+    if not refused:
+        return
+    counts = Counter(refusal.reason for refusal in refused)
+    for reason, count in counts.most_common(_REASONS):
+        first = next(refusal for refusal in refused if refusal.reason == reason)
+        note(f"  {count} × {reason}; the first: {first.index}: {first.name}")
+    note(f"  all of them are in {_listed(refused, out / 'refused.csv')}")
+
+
+def _listed(refused: Sequence[Refusal], path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["index", "name", "reason"])
+        writer.writerows([refusal.index, refusal.name, refusal.reason] for refusal in refused)
+    return path

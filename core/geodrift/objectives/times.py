@@ -50,7 +50,7 @@ class Power(TimeLaw):
     exponent: float = 2.0
 
     def place(self, u: Tensor) -> Tensor:
-        return u**self.exponent
+        return torch.pow(u, self.exponent)
 
 
 @time_laws.register("logit-normal")

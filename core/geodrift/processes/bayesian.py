@@ -66,8 +66,9 @@ class BayesianCategorical(Process):
         return Belief(log_softmax(raw, -1))
 
     def loss(self, raw: Tensor, draw: Draw) -> Tensor:
-        error = (draw.x - torch.softmax(raw, -1)) ** 2
-        return self.classes * self.accuracy * (1 - trailing(draw.t, error[..., 0])) * error.sum(-1)
+        error = torch.square(draw.x - torch.softmax(raw, -1))
+        weight: Tensor = self.classes * self.accuracy * (1 - trailing(draw.t, error[..., 0]))
+        return weight * error.sum(-1)
 
     def kernel(self, p: Belief, z: Tensor, t: Tensor, s: Tensor) -> Evidence:
         return Evidence(z, p.probs, (self.beta(trailing(s, z)) - self.beta(trailing(t, z))).to(z))

@@ -8,7 +8,8 @@ of the past is, summed over the predicted classes,
    \sum_x \frac{p(x)}{q(z_t | x)} \left(\alpha_s \delta_{z_s x} + (1 - \alpha_s) \pi_{z_s}\right).
 
 Discrete flow matching keeps the same marginals with jump rates that it may choose. With
-:math:`\dot q = |\alpha'_t| (\delta_x - \pi)` and :math:`Z_x` the number of states with :math:`q > 0`, the rate to one of them is
+:math:`\dot q = |\alpha'_t| (\delta_x - \pi)` and :math:`Z_x` the number of states with :math:`q > 0`, the rate to one
+of them is
 
 .. math:: R(z \to j) = \sum_x p(x) \left[ \frac{\max(0, \dot q_j - \dot q_z)}{Z_x\,q_z} + \eta\,q_j
    + \omega \frac{\delta_{jx}}{Z_x\,q_z} \right]

@@ -32,10 +32,11 @@ class Ancestral(Solver):
     eta: float = 1.0
     stages: int = 1
 
-    def _law(self, part: Process, p: Any, z: Tensor, t: Tensor, s: Tensor, layout: Layout) -> Kernel:
+    def law(self, part: Process, p: Any, z: Tensor, t: Tensor, s: Tensor, layout: Layout) -> Kernel:
+        """The law of one step."""
         return part.kernel(p, z, t, s, self.eta) if isinstance(part, Affine) else part.kernel(p, z, t, s)
 
     def step(
         self, denoise: Denoise, z: Any, t: Tensor, s: Tensor, carry: Any, rng: Streams, cond: Conditions | None = None
     ) -> tuple[Any, Any]:
-        return denoise.process.each(self._law, denoise(z, t, cond), z, t, s).sample(rng), carry
+        return denoise.process.each(self.law, denoise(z, t, cond), z, t, s).sample(rng), carry

@@ -40,14 +40,16 @@ class CTMC(Solver):
     omega: float = 0.0
     stages: int = 1
 
-    def _law(self, part: Process, p: Any, z: Tensor, t: Tensor, s: Tensor, layout: Layout) -> Kernel:
+    def law(self, part: Process, p: Any, z: Tensor, t: Tensor, s: Tensor, layout: Layout) -> Kernel:
+        """The probabilities of one step; the process's own law where it does not jump."""
         if not isinstance(part, Jump):
             return part.kernel(p, z, t, s)
         leave = trailing(t - s, z)[..., None].to(p.log_probs) * part.rate(p, z, t, self.eta, self.omega)
         leave = leave / leave.sum(-1, keepdim=True).clamp(min=1)
-        return Categorical(leave.scatter(-1, z[..., None], 1 - leave.sum(-1, keepdim=True)))
+        stay = (1 - leave.sum(-1, keepdim=True)).clamp(min=0)
+        return Categorical(leave.scatter(-1, z[..., None], stay))
 
     def step(
         self, denoise: Denoise, z: Any, t: Tensor, s: Tensor, carry: Any, rng: Streams, cond: Conditions | None = None
     ) -> tuple[Any, Any]:
-        return denoise.process.each(self._law, denoise(z, t, cond), z, t, s).sample(rng), carry
+        return denoise.process.each(self.law, denoise(z, t, cond), z, t, s).sample(rng), carry

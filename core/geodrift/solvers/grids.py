@@ -51,7 +51,7 @@ class Power(Grid):
     exponent: float = 2.0
 
     def place(self, u: Tensor) -> Tensor:
-        return u**self.exponent
+        return torch.pow(u, self.exponent)
 
 
 @grids.register("karras")
@@ -68,4 +68,4 @@ class Karras(Grid):
     least: float = 0.002 / 80
 
     def place(self, u: Tensor) -> Tensor:
-        return (u + (1 - u) * self.least ** (1 / self.rho)) ** self.rho
+        return torch.pow(u + (1 - u) * self.least ** (1 / self.rho), self.rho)

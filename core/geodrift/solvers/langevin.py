@@ -3,7 +3,9 @@ r"""Stochastic methods that use the score.
 The reverse SDE with the process's marginals is, for any :math:`\varepsilon_t \ge 0`,
 :math:`dz = [u - \varepsilon \nabla \log p]\,dt + \sqrt{2 \varepsilon}\,d\bar W` from one to zero, :math:`u` the
 velocity; :math:`\varepsilon = g^2 / 2` is the classical one. A Langevin corrector stays at one time and moves along
-:math:`\nabla \log p` with the step :math:`2 (r \sqrt d / |\nabla \log p|)^2`, measured on each sample alone.
+:math:`\nabla \log p` with the step :math:`2 (r \sigma)^2`. The published step :math:`2 (r |n| / |\nabla \log p|)^2` is
+this one where the score is :math:`-n / \sigma`; but measured on a batch it ties a sample to its batch mates, and
+measured on one sample it depends on the state, which changes the law (without bound where a field has one entry).
 
 References:
     | Score-Based Generative Modeling through SDEs (Song et al., 2021), https://arxiv.org/abs/2011.13456
@@ -32,19 +34,21 @@ class EulerMaruyama(Solver):
 
     Arguments:
         scale: Multiple of the classical noise, :math:`2 \\varepsilon / g^2`; zero is the ODE.
-        most: Bound of :math:`\\varepsilon`, which is infinite where a path starts without signal.
+        most: Bound of the step's :math:`\\varepsilon |h| / \\sigma^2` before scaling, the share of the noise that it
+            exchanges, which would be infinite where a path starts without signal.
     """
 
     scale: float = 1.0
-    most: float = 50.0
+    most: float = 0.5
     stages: int = 1
 
     def law(self, part: Process, p: Any, z: Tensor, t: Tensor, s: Tensor, layout: Layout) -> Kernel:
         """The Gaussian of one step; the process's own law where it has no score."""
         if not isinstance(part, Scored):
             return part.kernel(p, z, t, s)
-        epsilon = (0.5 * self.scale * part.diffusion(z, t)).nan_to_num(nan=self.most).clamp(max=self.most)
         h = trailing(s - t, z)
+        bound = self.most * torch.square(part.noise_std(z, t)) / -h
+        epsilon = self.scale * torch.minimum(part.diffusion(z, t) / 2, bound)
         drift = part.velocity(p, z, t) - epsilon * part.score(p, z, t)
         return Gaussian(z + h * drift, torch.sqrt(-2 * epsilon * h).to(z))
 
@@ -59,7 +63,7 @@ class Langevin:
     """One Langevin step at a fixed time.
 
     Arguments:
-        snr: Ratio of signal to noise, :math:`r`.
+        snr: Ratio of signal to noise, :math:`r`, small: the law is kept to the first order in :math:`r^2`.
         temperature: Scale of the noise; below one the law is sharpened.
     """
 
@@ -70,10 +74,8 @@ class Langevin:
         """The Gaussian of the step; no move where there is no score."""
         if not isinstance(part, Scored):
             return Delta(z)
-        score = part.score(p, z, t)
-        size = layout.sum(torch.ones_like(score)) / layout.sum(score**2).clamp(min=1e-12)
-        step = layout.expand(2 * self.snr**2 * size, z)
-        return Gaussian(z + step * score, self.temperature * torch.sqrt(2 * step))
+        step = 2 * torch.square(self.snr * part.noise_std(z, t))
+        return Gaussian(z + step * part.score(p, z, t), self.temperature * torch.sqrt(2 * step))
 
 
 @solvers.register("predictor-corrector")

@@ -32,15 +32,18 @@ def _linear(part: Process, p: Any, z: Tensor, t: Tensor, s: Tensor, layout: Layo
 
 @dataclass(frozen=True)
 class _Pull:
-    """The score's drift, at the time `at`, over a share of the step; classes jump with the whole step."""
+    """The drift of the score predicted at a point `at` of the step (0 its begin, 1 its end), over a `share` of it.
 
-    at: Tensor
+    Classes jump with the whole step.
+    """
+
+    at: float
     share: float = 1.0
 
     def __call__(self, part: Process, p: Any, z: Tensor, t: Tensor, s: Tensor, layout: Layout) -> Kernel:
         if isinstance(part, Scored):
-            step = self.share * trailing(s - t, z)
-            return Delta(z - step * part.diffusion(z, self.at) * part.score(p, z, self.at))
+            when, step = t + self.at * (s - t), self.share * trailing(s - t, z)
+            return Delta(z - step * part.diffusion(z, when) * part.score(p, z, when))
         return part.kernel(p, z, t, s) if self.share == 1 else Delta(z)
 
 
@@ -66,7 +69,7 @@ class S4(Solver):
         if self.snr:
             z = process.each(Langevin(self.snr, self.temperature).law, p, z, t, t).sample(rng)
         z = process.each(_linear, p, z, t, middle).sample(rng)
-        z = process.each(_Pull(t), p, z, t, s).sample(rng)
+        z = process.each(_Pull(0.0), p, z, t, s).sample(rng)
         return process.each(_linear, p, z, middle, s).sample(rng), carry
 
 
@@ -82,6 +85,6 @@ class Strang(Solver):
     ) -> tuple[Any, Any]:
         process, middle = denoise.process, (t + s) / 2
         z = process.each(_linear, z, z, t, middle).sample(rng)
-        half = process.each(_Pull(middle, 0.5), denoise(z, middle, cond), z, t, s).sample(rng)
-        z = process.each(_Pull(middle), denoise(half, middle, cond), z, t, s).sample(rng)
+        half = process.each(_Pull(0.5, 0.5), denoise(z, middle, cond), z, t, s).sample(rng)
+        z = process.each(_Pull(0.5), denoise(half, middle, cond), z, t, s).sample(rng)
         return process.each(_linear, z, z, middle, s).sample(rng), carry

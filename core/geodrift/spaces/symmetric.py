@@ -48,7 +48,8 @@ def unpack(packed: Tensor, nodes: int) -> Tensor:
     """The symmetric matrices `(B, N, N, ...)` with a zero diagonal that have these entries `(B, P, ...)`."""
     padded = torch.cat([packed, packed.new_zeros(packed.shape[0], 1, *packed.shape[2:])], 1)
     table = positions(nodes, packed.device)
-    return padded.index_select(1, table.flatten()).unflatten(1, (nodes, nodes))
+    entries = padded.index_select(1, table.flatten())
+    return entries.reshape(packed.shape[0], nodes, nodes, *packed.shape[2:])
 
 
 @dataclass(frozen=True)

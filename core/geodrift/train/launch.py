@@ -2,9 +2,10 @@ r"""From a config and a file of data to a training that can stop and go on."""
 
 from __future__ import annotations
 
+import logging
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from geodrift.train.data import Feed
 from geodrift.train.ema import MovingAverage
 from geodrift.train.log import Log
 from geodrift.train.loop import Progress, Watchers, optimizer, run
+
+Watch = Callable[[Progress, float], None]
 
 objectives = Role("objective")
 objectives.register("matching")(Matching)
@@ -147,14 +150,33 @@ def glance(session: Session, count: int) -> dict[str, float]:
 
 def fabric(config: Config, device: str) -> Fabric:
     """The runtime: device, precision, and the processes that torchrun or SLURM started."""
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces the precision
     precision: Any = {"32": "32-true", "bf16": "bf16-mixed"}[config.train.precision]
     runtime = Fabric(accelerator=device, devices="auto" if device != "cpu" else 1, precision=precision)
     runtime.launch()
     return runtime
 
 
-def launch(session: Session, runtime: Fabric, watch: Any = None) -> None:
-    """Train to the end, writing checkpoints and the log."""
+def launch(
+    session: Session, runtime: Fabric, watch: Watch | None = None, tell: Callable[[dict[str, float]], None] | None = None
+) -> None:
+    """Train to the end, writing checkpoints and the log.
+
+    Arguments:
+        session: The training.
+        runtime: Where it runs; of several processes the first writes.
+        watch: Called after every step with the progress and the loss.
+        tell: Called with the numbers of every record of the log.
+    """
+    config = session.model.config
+    watchers = _writers(session, tell or (lambda values: None)) if runtime.is_global_zero else Watchers()
+    if watch is not None:
+        watchers = replace(watchers, tick=watch)
+    objective = objectives.build({"kind": "matching", **config.objective})
+    run(runtime, session.progress, objective, session.feed, config.train, watchers)
+
+
+def _writers(session: Session, tell: Callable[[dict[str, float]], None]) -> Watchers:
     config = session.model.config.train
     log = Log(session.folder, session.progress.step, config.tensorboard)
     last: dict[str, float] = {}
@@ -162,12 +184,10 @@ def launch(session: Session, runtime: Fabric, watch: Any = None) -> None:
     def record(progress: Progress, values: dict[str, float]) -> None:
         last.update(values)
         log.write(progress.step, values)
+        tell(values)
 
-    watchers = Watchers(
+    return Watchers(
         log=record,
         save=lambda progress: save(session, last),
         glance=lambda progress: record(progress, glance(session, config.samples)),
-        **({"tick": watch} if watch else {}),
     )
-    objective = objectives.build({"kind": "matching", **session.model.config.objective})
-    run(runtime, session.progress, objective, session.feed, config, watchers)

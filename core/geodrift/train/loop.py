@@ -90,9 +90,9 @@ class Watchers:
         tick: After every step, with its loss.
     """
 
-    log: Callable[[Progress, dict[str, float]], None]
-    save: Callable[[Progress], None]
-    glance: Callable[[Progress], None]
+    log: Callable[[Progress, dict[str, float]], None] = lambda progress, values: None
+    save: Callable[[Progress], None] = lambda progress: None
+    glance: Callable[[Progress], None] = lambda progress: None
     tick: Callable[[Progress, float], None] = lambda progress, loss: None
 
 

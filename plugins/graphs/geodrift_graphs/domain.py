@@ -7,11 +7,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from rdkit.Chem import Mol
+import networkx as nx
+from rdkit.Chem import Mol, MolFromSmiles
 from torch import nn
 
 from geodrift import __version__
-from geodrift.domain import Reading
+from geodrift.domain import Reading, Symmetry
 from geodrift.errors import InputError, unknown
 from geodrift.metric import Metric
 from geodrift.processes import Product
@@ -19,14 +20,19 @@ from geodrift.registry import Role
 from geodrift_graphs import codec as codecs
 from geodrift_graphs import processes
 from geodrift_graphs.codec import Codec, GraphCodec, MoleculeCodec
+from geodrift_graphs.molecules.vocabulary import smiles
+from geodrift_graphs.networks.gdss import ScoreNetworks
 from geodrift_graphs.networks.transformer import GraphTransformer
+from geodrift_graphs.symmetry import PERMUTATION
 
 networks = Role("network")
 networks.register("graph-transformer")(GraphTransformer)
+networks.register("gdss")(ScoreNetworks)
 
 MOLECULES = ("max_nodes", "conditions", "min_count")
 GRAPHS = ("max_nodes", "node_features")
 READING = ("where",)
+EXAMPLES = ("C", "O=C=O", "CC#N", "c1ccoc1", "C[NH3+].[Cl-]", "C[N+](=O)[O-]", "CC(C)(F)S(N)(=O)=O", "c1ccc2[nH]ccc2c1")
 
 
 class Graphs:
@@ -43,6 +49,11 @@ class Graphs:
         from geodrift_graphs.files import read
 
         return read(path, where)
+
+    def samples(self, path: Path) -> list[Any]:
+        from geodrift_graphs.files import samples
+
+        return samples(path)
 
     def write(self, objects: Sequence[Any], folder: Path) -> list[Path]:
         from geodrift_graphs.files import write
@@ -79,27 +90,30 @@ class Graphs:
     def evaluate(
         self, samples: Sequence[Any], reference: Sequence[Any], training: Sequence[Any], options: Mapping[str, Any]
     ) -> list[Metric]:
-        raise NotImplementedError
+        from geodrift_graphs.evaluation import evaluate
+
+        return evaluate(samples, reference, training, options)
 
     def glance(self, samples: Sequence[Any]) -> dict[str, float]:
-        if samples and isinstance(samples[0], Mol):
-            return _molecules(samples)
-        import networkx
+        from geodrift_graphs.evaluation import glance
 
-        return {"connected": sum(len(g) > 0 and networkx.is_connected(g) for g in samples) / max(len(samples), 1)}
+        return glance(samples)
 
+    def report(self, samples: Sequence[Any], reference: Sequence[Any], metrics: Sequence[Metric]) -> str:
+        from geodrift_graphs.report import body
 
-def _molecules(samples: Sequence[Mol]) -> dict[str, float]:
-    from geodrift_graphs.molecules.vocabulary import sanitised, smiles
+        return body(samples, reference, metrics)
 
-    valid = [molecule for molecule in map(sanitised, samples) if molecule is not None]
-    names = [smiles(molecule) for molecule in valid]
-    connected = sum("." not in name for name in names)
-    return {
-        "valid": len(valid) / len(samples),
-        "connected": connected / len(samples),
-        "unique": len(set(names)) / max(len(names), 1),
-    }
+    def examples(self) -> list[Any]:
+        return [MolFromSmiles(line) for line in EXAMPLES]
+
+    def symmetries(self) -> Mapping[str, Symmetry]:
+        return {"order of the nodes": PERMUTATION}
+
+    def same(self, one: Any, other: Any) -> bool:
+        if isinstance(one, Mol):
+            return isinstance(other, Mol) and smiles(one) == smiles(other)
+        return bool(nx.is_isomorphic(one, other))
 
 
 @cache

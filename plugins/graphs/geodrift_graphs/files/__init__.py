@@ -11,14 +11,14 @@ import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from geodrift.errors import InputError
 from geodrift_graphs.files import graphs, molecules
-from geodrift_graphs.files.reading import Kind, Reading, Record, Where, select, understand
+from geodrift_graphs.files.reading import Kind, Reading, Record, Where, select, understand, whatever
 from geodrift_graphs.files.writing import SAMPLES, write
 
-__all__ = ["Reading", "read", "write"]
+__all__ = ["Reading", "read", "samples", "write"]
 
 
 class Format(NamedTuple):
@@ -53,6 +53,16 @@ def read(path: str | Path, where: Where | None = None) -> Reading:
         first = f"; the first: {refused[0].index}: {refused[0].name}: {refused[0].reason}" if refused else ""
         raise InputError(f"{place}: none of {len(refused)} records can be read{first}")
     return Reading(objects, refused, next(iter(kinds)))
+
+
+def samples(path: str | Path) -> list[Any]:
+    """All generated molecules or graphs in a file or a folder that `write` filled, those that are not valid too.
+
+    A record that is not even SMILES is a molecule without atoms, which no metric takes for a valid one.
+    """
+    files = [file for file in _files(Path(path)) if file.stat().st_size]
+    objects = [whatever(record) for file in files for record in _records(file, "")]
+    return [thing for thing in objects if thing is not None]
 
 
 def _records(file: Path, prefix: str) -> list[Record]:

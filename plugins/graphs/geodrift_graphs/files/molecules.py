@@ -24,7 +24,7 @@ def smi(path: Path) -> list[Record]:
     """One `SMILES [name]` a line; empty lines and lines that begin with # are skipped."""
     lines = ((number, line.split(maxsplit=1)) for number, line in enumerate(text(path).splitlines(), 1))
     return [
-        Record(number, parts[0][:_SHOWN], {"name": parts[1].strip() if len(parts) > 1 else ""}, _parser(parts[0]))
+        Record(number, parts[0][:_SHOWN], {"name": "".join(parts[1:]).strip()}, _parser(parts[0]), _rough(parts[0]))
         for number, parts in lines
         if parts and not parts[0].startswith("#")
     ]
@@ -36,7 +36,7 @@ def table(path: Path) -> list[Record]:
     names = reader.fieldnames or []
     column = next((name for name in names if name.strip().lower() == "smiles"), None)
     if column is None:
-        raise InputError(f"{path}: {unknown('column', 'smiles', [name.strip() for name in names])}")
+        raise InputError(f"{path}: {unknown('column', 'smiles', [name.strip()[:_SHOWN] for name in names[:20]])}")
     try:
         return [_row(reader.line_num, row, column) for row in reader]
     except csv.Error as error:
@@ -59,11 +59,21 @@ def sdf(path: Path) -> list[Record]:
 def _row(line: int, row: dict[str, str], column: str) -> Record:
     smiles = (row[column] or "").strip()
     columns = {name.strip(): (value or "").strip() for name, value in row.items() if name}  # None: cells without a name
-    return Record(line, smiles[:_SHOWN], columns, _parser(smiles))
+    return Record(line, smiles[:_SHOWN], columns, _parser(smiles), _rough(smiles))
 
 
 def _parser(smiles: str) -> Callable[[], Chem.Mol]:
     return partial(_parse, partial(Chem.MolFromSmiles, smiles), "SMILES does not parse")
+
+
+def _rough(smiles: str) -> Callable[[], Chem.Mol]:
+    """What is written, without asking whether it is a molecule; no atoms where it is not even SMILES."""
+
+    def read() -> Chem.Mol:
+        with rdBase.BlockLogs():
+            return Chem.MolFromSmiles(smiles, sanitize=False) or Chem.Mol()
+
+    return read
 
 
 def _item(item: str) -> Chem.Mol:

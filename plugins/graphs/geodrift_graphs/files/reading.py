@@ -28,12 +28,14 @@ class Record:
         text: What stands there, short enough to be shown.
         columns: Its other values by name, as text.
         parse: Gives the molecule or graph, or raises `Unrepresentable`.
+        rough: Gives it as it stands, valid or not; without it there are no objects that are not valid.
     """
 
     index: int
     text: str
     columns: Mapping[str, str]
     parse: Callable[[], Any]
+    rough: Callable[[], Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,14 @@ def understand(records: Iterable[Record]) -> tuple[list[Any], list[Refusal]]:
         except Unrepresentable as error:
             refused.append(Refusal(record.index, record.text, str(error)))
     return objects, refused
+
+
+def whatever(record: Record) -> Any:
+    """The object of a record, as it stands where it is not valid."""
+    try:
+        return record.parse()
+    except Unrepresentable:
+        return record.rough() if record.rough else None
 
 
 def contents(path: Path) -> bytes:

@@ -1,9 +1,9 @@
 r"""Statistics of a reference set, kept on disk.
 
-What is expensive about a reference (ChemNet activations, fingerprints, graph features) depends on its content alone, so
-it is kept in the user's cache folder under the SHA-256 of that content: arrays in an `.npz` file without pickle, written
-to a temporary name and renamed, so that a reader never sees half a file. `GEODRIFT_CACHE` moves the folder. A folder
-that cannot be written and a file that cannot be read cost time, never the result.
+What is expensive about a reference (ChemNet activations, fingerprints, graph features) depends on its content alone.
+It is kept in the user's cache folder under the SHA-256 of that content: arrays in an `.npz` file without pickle,
+written to a temporary name and renamed, so that a reader never sees half a file. `GEODRIFT_CACHE` moves the folder. A
+folder that cannot be written and a file that cannot be read cost time, never the result.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Arrays = Mapping[str, NDArray[Any]]
+
+_UNREADABLE = (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error)
 
 
 def folder() -> Path:
@@ -46,7 +49,7 @@ def key(kind: str, lines: Iterable[str]) -> str:
 def cached(name: str, compute: Callable[[], Arrays]) -> Arrays:
     """The arrays kept under this name; computed and kept when there are none."""
     file = folder() / f"{name}.npz"
-    with contextlib.suppress(OSError, ValueError, zipfile.BadZipFile), np.load(file, allow_pickle=False) as kept:
+    with contextlib.suppress(*_UNREADABLE), file.open("rb") as stream, np.load(stream, allow_pickle=False) as kept:
         return dict(kept)
     arrays = compute()
     with contextlib.suppress(OSError):

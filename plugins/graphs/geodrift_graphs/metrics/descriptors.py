@@ -16,19 +16,20 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem
-from rdkit.Chem import QED, Crippen, Descriptors, rdFingerprintGenerator
+from rdkit.Chem import rdFingerprintGenerator
 from rdkit.Chem.Scaffolds import MurckoScaffold
-from rdkit.Contrib.SA_Score import sascorer
 
-PROPERTIES = ("QED", "SA", "logP", "weight")
+from geodrift_graphs.molecules.properties import logp, qed, sa, weight
+
+NAMES = ("qed", "sa", "logp", "weight")
 BITS = 1024
 _RINGS = 2
 
 
 def properties(molecules: Sequence[Chem.Mol]) -> NDArray[np.float64]:
     """QED, synthetic accessibility, logP and weight (Da), `(n, 4)`."""
-    rows = [(QED.qed(m), sascorer.calculateScore(m), Crippen.MolLogP(m), Descriptors.MolWt(m)) for m in molecules]
-    return np.array(rows, np.float64).reshape(-1, len(PROPERTIES))
+    rows = [(qed(molecule), sa(molecule), logp(molecule), weight(molecule)) for molecule in molecules]
+    return np.array(rows, np.float64).reshape(-1, len(NAMES))
 
 
 def scaffolds(molecules: Sequence[Chem.Mol]) -> list[str]:
@@ -37,7 +38,7 @@ def scaffolds(molecules: Sequence[Chem.Mol]) -> list[str]:
 
 
 def _scaffold(molecule: Chem.Mol) -> str:
-    core = MurckoScaffold.GetScaffoldForMol(molecule)
+    core = MurckoScaffold.GetScaffoldForMol(molecule)  # type: ignore[no-untyped-call]
     return Chem.MolToSmiles(core) if core.GetRingInfo().NumRings() >= _RINGS else ""
 
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.resources import as_file, files
 
 import numpy as np
 import torch
@@ -57,16 +58,24 @@ def activations(smiles: Sequence[str]) -> Floats:
         return np.zeros((0, WIDTH))
     distinct, place = np.unique(np.asarray(smiles, dtype=object).astype(str), return_inverse=True)
     length = max(_LENGTH, max(len(text) for text in distinct) + 1)
-    model = load_ref_model()
+    model = chemnet()
     parts = [_forward(model, distinct[start : start + _BATCH], length) for start in range(0, len(distinct), _BATCH)]
     return np.concatenate(parts)[place]
+
+
+def chemnet() -> torch.nn.Module:
+    """ChemNet from the package's own file: its loader would leave a temporary copy behind."""
+    with as_file(files("fcd") / "ChemNet_v0.13_pretrained.pt") as path:
+        model: torch.nn.Module = load_ref_model(str(path))
+    return model
 
 
 @torch.inference_mode()
 def _forward(model: torch.nn.Module, smiles: NDArray[np.str_], length: int) -> Floats:
     letters = np.stack([get_one_hot(str(text), length) for text in smiles])
     x = torch.from_numpy(letters).float() / letters.shape[-1]
-    return model(x.transpose(1, 2)).numpy().astype(np.float64)  # type: ignore[no-any-return]
+    read: Floats = model(x.transpose(1, 2)).numpy().astype(np.float64)
+    return read
 
 
 def distance(x: Gaussian, y: Gaussian) -> float:
@@ -83,7 +92,8 @@ def influence(x: Floats, y: Gaussian) -> Floats:
     root = _power(y.covariance, 0.5)
     transport = root @ _power(root @ fit.covariance @ root, -0.5) @ root
     u = x - fit.mean
-    return 2 * u @ (fit.mean - y.mean) + (u**2).sum(1) - ((u @ transport) * u).sum(1)
+    slopes: Floats = 2 * u @ (fit.mean - y.mean) + (u**2).sum(1) - ((u @ transport) * u).sum(1)
+    return slopes
 
 
 def _power(matrix: Floats, exponent: float) -> Floats:
@@ -91,4 +101,5 @@ def _power(matrix: Floats, exponent: float) -> Floats:
     values, vectors = np.linalg.eigh(matrix)
     inside = values > values[-1] * len(values) * np.finfo(np.float64).eps
     scale = np.where(inside, np.where(inside, values, 1.0) ** exponent, 0.0)
-    return (vectors * scale) @ vectors.T
+    power: Floats = (vectors * scale) @ vectors.T
+    return power

@@ -15,7 +15,7 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-Colours = NDArray[np.uint64]
+from geodrift_graphs.metrics.hashing import Hashes, mix
 
 
 @dataclass(frozen=True)
@@ -66,19 +66,11 @@ def _match(one: dict[str, int], other: dict[str, int]) -> bool:
     return one["colour"] == other["colour"]
 
 
-def _refined(nodes: int, arcs: NDArray[np.int64]) -> Colours:
+def _refined(nodes: int, arcs: NDArray[np.int64]) -> Hashes:
     colours, count = np.zeros(nodes, np.uint64), 0
     while (distinct := len(np.unique(colours))) > count:
         count = distinct
         received = np.zeros(nodes, np.uint64)
-        np.add.at(received, arcs[0], _mix(colours[arcs[1]]))
-        colours = _mix(colours + _mix(received))
+        np.add.at(received, arcs[0], mix(colours[arcs[1]]))
+        colours = mix(colours + mix(received))
     return colours
-
-
-def _mix(x: Colours) -> Colours:
-    """The finaliser of SplitMix64."""
-    x = x + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))

@@ -4,8 +4,8 @@ r"""Maximum mean discrepancy between two sets of graphs, each graph a vector.
     k = \exp(-d^2 / 2 \sigma^2),
 
 with all pairs, those of a graph with itself too: the biased estimate, as everyone reports it. Two protocols are in use
-whose figures look alike and do not compare. *EMD* (GraphRNN, GDSS) takes for :math:`d` the earth mover's distance of two
-histograms, which in one dimension is the L1 distance of their cumulative sums, and the Euclidean distance of orbit
+whose figures look alike and do not compare. *EMD* (GraphRNN, GDSS) takes for :math:`d` the earth mover's distance of
+two histograms, which in one dimension is the L1 distance of their cumulative sums, and the Euclidean distance of orbit
 counts; *TV* (GRAN, SPECTRE) takes half the L1 distance of either.
 
 References:
@@ -30,19 +30,22 @@ def earth_mover(spacing: float = 1.0) -> Distance:
     """The distance matrix of histograms `(n, L)`, `(m, L)` whose neighbouring bins are `spacing` apart."""
 
     def distance(x: Floats, y: Floats) -> Floats:
-        return spacing * cdist(np.cumsum(x, 1), np.cumsum(y, 1), "cityblock")
+        apart: Floats = spacing * cdist(np.cumsum(x, 1), np.cumsum(y, 1), "cityblock")
+        return apart
 
     return distance
 
 
 def total_variation(x: Floats, y: Floats) -> Floats:
     """Half the L1 distances of `(n, L)`, `(m, L)`."""
-    return 0.5 * cdist(x, y, "cityblock")
+    apart: Floats = 0.5 * cdist(x, y, "cityblock")
+    return apart
 
 
 def euclidean(x: Floats, y: Floats) -> Floats:
     """The L2 distances of `(n, L)`, `(m, L)`."""
-    return cdist(x, y)
+    apart: Floats = cdist(x, y)
+    return apart
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,8 @@ class Comparison:
 
     def value(self, weights: Floats) -> Floats:
         """Squared MMD `(R,)` of the set under weights of its members, `(R, n)` with unit row sums."""
-        return ((weights @ self.within) * weights).sum(1) - 2 * weights @ self.across + self.reference
+        quadratic: Floats = ((weights @ self.within) * weights).sum(1)
+        return quadratic - 2 * weights @ self.across + self.reference
 
 
 def _padded(vectors: Sequence[Floats], split: int) -> tuple[Floats, Floats]:

@@ -8,7 +8,6 @@ there are generated ones, against the same reference.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -18,9 +17,9 @@ from rdkit import Chem
 
 from geodrift import metric
 from geodrift.metric import Better, Metric
-from geodrift_graphs.metrics import frechet, nspdk, similarity
+from geodrift_graphs.metrics import embedding, frechet, similarity
 from geodrift_graphs.metrics.batches import each
-from geodrift_graphs.metrics.descriptors import PROPERTIES
+from geodrift_graphs.metrics.descriptors import NAMES
 from geodrift_graphs.metrics.summary import Profile, Summary, canonical, summarise
 from geodrift_graphs.metrics.validity import Verdict, verdicts
 from geodrift_graphs.molecules.vocabulary import sanitised
@@ -46,16 +45,15 @@ def evaluate_molecules(
     """
     if len(samples) == 0:
         return []
-    rng = np.random.default_rng(seed)
     found = each(verdicts, samples, n_jobs)
     real = None if training is None else _draw(training, len(samples), seed)
-    figures = _shares(found, real) + _sets(found, training, real, rng, n_jobs)
+    figures = _shares(found, real) + _sets(found, training, real, n_jobs)
     valid = [molecule for molecule, verdict in zip(samples, found, strict=True) if verdict.valid]
     if reference is None or len(valid) < 2:
         return figures
     floor = None if real is None or len(real) < 2 else summarise(real, n_jobs)
     profile = Profile.of([molecule for molecule in map(sanitised, valid) if molecule is not None], n_jobs)
-    return figures + _distances(profile, summarise(reference, n_jobs), floor, rng)
+    return figures + _distances(profile, summarise(reference, n_jobs), floor, np.random.default_rng(seed))
 
 
 def _draw(training: Sequence[str], n: int, seed: int) -> list[str]:
@@ -76,27 +74,18 @@ def _shares(found: Sequence[Verdict], real: Sequence[str] | None) -> list[Metric
 
 
 def _sets(
-    found: Sequence[Verdict],
-    training: Sequence[str] | None,
-    real: Sequence[str] | None,
-    rng: np.random.Generator,
-    n_jobs: int,
+    found: Sequence[Verdict], training: Sequence[str] | None, real: Sequence[str] | None, n_jobs: int
 ) -> list[Metric]:
     smiles = [verdict.smiles for verdict in found if verdict.smiles is not None]
     if not smiles:
         return []
-    floor = None if not real else len(canonical(real)) / len(real)
-    figures = [metric.mean("unique", _rarity(smiles), rng, floor)]
+    unique = set(smiles)
+    floor = None if not real else len(canonical(real, n_jobs)) / len(real)
+    figures = [metric.share("unique", len(unique), len(smiles), floor)]
     if training is not None:
-        unique, known = set(smiles), canonical(training, n_jobs)
+        known = canonical(training, n_jobs)
         figures.append(metric.share("novel", len(unique - known), len(unique), floor=0.0))
     return figures
-
-
-def _rarity(smiles: Sequence[str]) -> Floats:
-    """One over how often each molecule occurs: the mean is the share of distinct ones."""
-    occurs = Counter(smiles)
-    return np.array([1 / occurs[line] for line in smiles])
 
 
 @dataclass(frozen=True)
@@ -111,7 +100,7 @@ class _Distance:
 
 def _property(column: int) -> _Distance:
     return _Distance(
-        f"{PROPERTIES[column].lower()}_w1",
+        f"{NAMES[column]}_w1",
         lambda x, y: similarity.wasserstein(x.properties[:, column], y.properties[:, column]),
         lambda x, y: similarity.wasserstein_influence(x.properties[:, column], y.properties[:, column]),
     )
@@ -125,8 +114,8 @@ _DISTANCES = (
     ),
     _Distance(
         "nspdk",
-        lambda x, y: nspdk.mmd(x.graphs, y.graphs),
-        lambda x, y: nspdk.influence(x.graphs, y.graphs),
+        lambda x, y: embedding.mmd(x.graphs, y.graphs),
+        lambda x, y: embedding.influence(x.graphs, y.graphs),
     ),
     _Distance(
         "scaf",
@@ -140,7 +129,7 @@ _DISTANCES = (
         lambda x, y: similarity.nearest(x.fingerprints, y.fingerprints),
         Better.HIGHER,
     ),
-    *(_property(column) for column in range(len(PROPERTIES))),
+    *(_property(column) for column in range(len(NAMES))),
 )
 
 

@@ -1,15 +1,11 @@
-r"""The neighbourhood subgraph pairwise distance kernel of labelled graphs, and the MMD it induces.
+r"""The neighbourhood subgraph pairwise distance kernel of labelled graphs, as vectors.
 
 A feature is a pair of atoms at distance :math:`d` together with their neighbourhoods of radius :math:`r`, both from 0
 to 4 bonds; a second feature names the neighbourhood of one of them alone. The features of each :math:`(r, d)` that
-occur form a block of unit norm, and the whole vector has unit norm. With a linear kernel the MMD is the distance of
-mean vectors,
-
-.. math:: \mathrm{MMD}^2 = \| \mathbb{E} \phi(x) - \mathbb{E} \phi(y) \|^2,
-
-which costs :math:`O(n)`, not a matrix of all pairs. The neighbourhood of a node is the sequence, by distance, of the
-multisets of the atoms (label, degree) and bonds (label) there. Where EDeN, whose `vectorize(complexity=4)` this is,
-hashes features into 2¹⁶ buckets with Python's salted `hash`, features here keep 64 bits, and no two of them meet.
+occur form a block of unit norm, and the whole vector has unit norm. The neighbourhood of a node is the sequence, by
+distance, of the multisets of the atoms (label, degree) and bonds (label) there. Where EDeN, whose
+`vectorize(complexity=4)` this is, hashes features into 2¹⁶ buckets with Python's salted `hash`, so that its values
+differ from process to process in the third digit, features here keep 64 bits, and no two of them meet.
 
 References:
     | Fast Neighborhood Subgraph Pairwise Distance Kernel (Costa, De Grave, 2010)
@@ -19,76 +15,15 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem
 
-Floats = NDArray[np.float64]
-Hashes = NDArray[np.uint64]
+from geodrift_graphs.metrics.embedding import Features
+from geodrift_graphs.metrics.hashing import Hashes, mix
 
 COMPLEXITY = 4
-
-
-@dataclass(frozen=True)
-class Features:
-    """Sparse vectors, one for each sample.
-
-    Arguments:
-        sample: The sample that each entry belongs to, `(M,)`, ascending.
-        feature: The feature's hash, `(M,)`.
-        value: Its value, `(M,)`.
-        n: The number of samples.
-    """
-
-    sample: NDArray[np.int64]
-    feature: Hashes
-    value: Floats
-    n: int
-
-    def mean(self) -> Mean:
-        """The mean vector."""
-        feature, entry = np.unique(self.feature, return_inverse=True)
-        return Mean(feature, np.bincount(entry, self.value, len(feature)) / self.n)
-
-
-@dataclass(frozen=True)
-class Mean:
-    """One sparse vector: hashes in ascending order, `(F,)`, and values, `(F,)`."""
-
-    feature: Hashes
-    value: Floats
-
-    def at(self, feature: Hashes) -> Floats:
-        """The values of these features, zero where the vector has none."""
-        if len(self.feature) == 0:
-            return np.zeros(len(feature))
-        place = np.searchsorted(self.feature, feature).clip(max=len(self.feature) - 1)
-        return np.where(self.feature[place] == feature, self.value[place], 0.0)
-
-
-def join(parts: Sequence[Features]) -> Features:
-    """The features of consecutive batches as those of one."""
-    starts = np.cumsum([0, *(part.n for part in parts)])
-    if not parts:
-        return Features(np.zeros(0, np.int64), np.zeros(0, np.uint64), np.zeros(0), 0)
-    sample = np.concatenate([part.sample + start for part, start in zip(parts, starts, strict=False)])
-    feature, value = np.concatenate([part.feature for part in parts]), np.concatenate([part.value for part in parts])
-    return Features(sample, feature, value, int(starts[-1]))
-
-
-def mmd(x: Mean, y: Mean) -> float:
-    """The squared MMD of two sets from their mean vectors."""
-    met = y.at(x.feature)
-    return float(((x.value - met) ** 2).sum() + (y.value**2).sum() - (met**2).sum())
-
-
-def influence(x: Features, y: Mean) -> Floats:
-    """The influence `(n,)` of each sample on the squared MMD to `y`."""
-    feature, entry = np.unique(x.feature, return_inverse=True)
-    gap = np.bincount(entry, x.value, len(feature)) / x.n - y.at(feature)
-    return np.bincount(x.sample, 2 * x.value * gap[entry], x.n)
 
 
 def features(molecules: Sequence[Chem.Mol]) -> Features:
@@ -124,40 +59,32 @@ def _arrays(molecules: Sequence[Chem.Mol]) -> tuple[NDArray[np.int64], NDArray[n
     return nodes, edges
 
 
-def _distances(adjacent: NDArray[np.bool_], longest: int) -> NDArray[np.int64]:
+def _distances(adjacent: NDArray[np.bool_], longest: int) -> NDArray[np.int8]:
     """Numbers of bonds between nodes, `(B, N, N)`, −1 where there are more than `longest`."""
     step = adjacent.astype(np.float32)
-    apart = np.where(np.eye(adjacent.shape[1], dtype=bool), 0, np.full(adjacent.shape, -1))
+    apart = np.where(np.eye(adjacent.shape[1], dtype=bool), 0, np.full(adjacent.shape, -1)).astype(np.int8)
     for d in range(1, longest + 1):
         apart[(apart < 0) & ((apart == d - 1).astype(np.float32) @ step > 0)] = d
     return apart
 
 
-def _mix(x: Hashes) -> Hashes:
-    """The finaliser of SplitMix64."""
-    x = x + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
-
-
 def _neighbourhoods(
-    nodes: NDArray[np.int64], edges: NDArray[np.int64], apart: NDArray[np.int64]
+    nodes: NDArray[np.int64], edges: NDArray[np.int64], apart: NDArray[np.int8]
 ) -> tuple[Hashes, NDArray[np.bool_]]:
     """Hash of the neighbourhood of every radius, `(B, N, R)`, and whether a node has one that large."""
     degree = (edges > 0).sum(-1)
-    atom = _mix(np.asarray(nodes * 1024 + degree, np.uint64))
+    atom = mix(np.asarray(nodes * 1024 + degree, np.uint64))
     i, j = np.triu_indices(nodes.shape[1], 1)
     label = edges[:, i, j]
-    bond = np.where(label > 0, _mix(_mix(np.asarray(label, np.uint64))), np.uint64(0))
+    bond = np.where(label > 0, mix(mix(np.asarray(label, np.uint64))), np.uint64(0))
     near, far = np.minimum(apart[:, :, i], apart[:, :, j]), np.maximum(apart[:, :, i], apart[:, :, j])
     near = np.where(near < 0, far, near)  # only one end may be within reach
     hashes, exists = [], []
     running = np.zeros(nodes.shape, np.uint64)
     for r in range(COMPLEXITY + 1):
         if r > 0:
-            running = _mix(running + np.where(near == r - 1, bond[:, None], np.uint64(0)).sum(-1, dtype=np.uint64))
-        running = _mix(running + np.where(apart == r, atom[:, None], np.uint64(0)).sum(-1, dtype=np.uint64))
+            running = mix(running + np.where(near == r - 1, bond[:, None], np.uint64(0)).sum(-1, dtype=np.uint64))
+        running = mix(running + np.where(apart == r, atom[:, None], np.uint64(0)).sum(-1, dtype=np.uint64))
         hashes.append(running)
         exists.append((apart == r).any(-1) & (nodes > 0))
     return np.stack(hashes, -1), np.stack(exists, -1)
@@ -168,8 +95,8 @@ def _pairs(hashes: Hashes, exists: NDArray[np.bool_], pair: NDArray[np.bool_], s
     sample, v, u = np.nonzero(pair & exists[:, :, None] & exists[:, None, :])
     one, other = hashes[sample, v], hashes[sample, u]
     low, high = np.minimum(one, other), np.maximum(one, other)
-    whole = _mix(_mix(_mix(low) + high) + np.uint64(2 * salt))
-    half = _mix(other + np.uint64(2 * salt + 1))
+    whole = mix(mix(mix(low) + high) + np.uint64(2 * salt))
+    half = mix(other + np.uint64(2 * salt + 1))
     return _counted(np.concatenate([sample, sample]), np.concatenate([whole, half]), len(hashes))
 
 

@@ -51,17 +51,18 @@ def _norm(counted: Mapping[str, int]) -> float:
 
 
 def nearest(x: Bytes, y: Bytes) -> Floats:
-    """Tanimoto similarity `(n,)` of each fingerprint of `x` to the nearest of `y`; both packed, `(n, 128)`, `(m, 128)`."""
+    """Tanimoto similarity `(n,)` of each of `x` to the nearest of `y`; packed, `(n, 128)` and `(m, 128)`."""
     reference = _unpack(y)
     size = reference.sum(1)
-    starts = range(0, len(x), _BLOCK)
-    return np.concatenate([np.zeros(0), *(_nearest(_unpack(x[start : start + _BLOCK]), reference, size) for start in starts)])
+    blocks = (_unpack(x[start : start + _BLOCK]) for start in range(0, len(x), _BLOCK))
+    return np.concatenate([np.zeros(0), *(_nearest(block, reference, size) for block in blocks)])
 
 
 def _nearest(x: NDArray[np.float32], y: NDArray[np.float32], size: NDArray[np.float32]) -> Floats:
     shared = x @ y.T
     union = x.sum(1)[:, None] + size - shared
-    return np.where(union > 0, shared / np.maximum(union, 1), 1.0).max(1).astype(np.float64)
+    best: Floats = np.where(union > 0, shared / np.maximum(union, 1), 1.0).max(1).astype(np.float64)
+    return best
 
 
 def _unpack(bits: Bytes) -> NDArray[np.float32]:

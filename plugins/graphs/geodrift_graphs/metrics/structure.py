@@ -64,7 +64,8 @@ def _adjacency(graph: nx.Graph) -> Floats:
 def _clustering(adjacency: Floats) -> Floats:
     degree = adjacency.sum(0)
     twice = ((adjacency @ adjacency) * adjacency).sum(0)
-    return twice / np.maximum(degree * (degree - 1), 1)
+    coefficient: Floats = twice / np.maximum(degree * (degree - 1), 1)
+    return coefficient
 
 
 def _laplacian(adjacency: Floats) -> Floats:

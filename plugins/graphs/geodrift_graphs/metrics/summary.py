@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 
 from geodrift.errors import InputError
-from geodrift_graphs.metrics import cache, descriptors, frechet, nspdk, similarity
+from geodrift_graphs.metrics import cache, descriptors, embedding, frechet, nspdk, similarity
 from geodrift_graphs.metrics.batches import batches, each
 
 _KIND = f"molecules 1 fcd {fcd.__version__} rdkit {rdkit.__version__}"
@@ -26,13 +26,13 @@ class Summary:
     Arguments:
         activations: Moments of ChemNet's activations.
         graphs: Mean of the NSPDK features.
-        properties: `(n, 4)`, columns as `descriptors.PROPERTIES`.
+        properties: `(n, 4)`, columns as `descriptors.NAMES`.
         scaffolds: How often each scaffold occurs.
         fingerprints: Packed, `(n, 128)`.
     """
 
     activations: frechet.Gaussian
-    graphs: nspdk.Mean
+    graphs: embedding.Mean
     properties: NDArray[np.float64]
     scaffolds: dict[str, int]
     fingerprints: NDArray[np.uint8]
@@ -55,7 +55,7 @@ class Summary:
         """The summary that these arrays describe."""
         return cls(
             frechet.Gaussian(arrays["mean"], arrays["covariance"]),
-            nspdk.Mean(arrays["feature"], arrays["value"]),
+            embedding.Mean(arrays["feature"], arrays["value"]),
             arrays["properties"],
             dict(zip(arrays["scaffold"].tolist(), arrays["count"].tolist(), strict=True)),
             arrays["fingerprints"],
@@ -69,13 +69,13 @@ class Profile:
     Arguments:
         activations: ChemNet's, `(n, 512)`.
         graphs: NSPDK features.
-        properties: `(n, 4)`, columns as `descriptors.PROPERTIES`.
+        properties: `(n, 4)`, columns as `descriptors.NAMES`.
         scaffolds: SMILES of the scaffolds, `n`.
         fingerprints: Packed, `(n, 128)`.
     """
 
     activations: NDArray[np.float64]
-    graphs: nspdk.Features
+    graphs: embedding.Features
     properties: NDArray[np.float64]
     scaffolds: list[str]
     fingerprints: NDArray[np.uint8]
@@ -85,7 +85,7 @@ class Profile:
         """The rows of sanitised molecules; ChemNet runs here on torch's own threads, the rest on `n_jobs` processes."""
         return cls(
             frechet.activations([Chem.MolToSmiles(molecule) for molecule in molecules]),
-            nspdk.join(batches(nspdk.features, molecules, n_jobs)),
+            embedding.join(batches(nspdk.features, molecules, n_jobs, 128)),
             np.concatenate(batches(descriptors.properties, molecules, n_jobs)),
             each(descriptors.scaffolds, molecules, n_jobs),
             np.concatenate(batches(descriptors.fingerprints, molecules, n_jobs)),
@@ -111,7 +111,7 @@ def summarise(smiles: Sequence[str], n_jobs: int = 1) -> Summary:
 def canonical(smiles: Sequence[str], n_jobs: int = 1) -> frozenset[str]:
     """The canonical SMILES without stereochemistry of a file's molecules, from the cache when computed before."""
     name = cache.key(f"{_KIND} canonical", smiles)
-    lines = cache.cached(name, lambda: {"lines": _encoded(each(_canonical, smiles, n_jobs, 4096))})["lines"]
+    lines = cache.cached(name, lambda: {"lines": _encoded(each(_canonical, smiles, n_jobs))})["lines"]
     return frozenset(lines.tobytes().decode().split("\n"))
 
 
@@ -138,4 +138,4 @@ def _canonical(smiles: Sequence[str]) -> list[str]:
 
 
 def _encoded(lines: Sequence[str]) -> NDArray[np.uint8]:
-    return np.frombuffer("\n".join(sorted(set(lines))).encode(), np.uint8)
+    return np.array(bytearray("\n".join(sorted(set(lines))).encode()), np.uint8)

@@ -58,8 +58,8 @@ def _verdict(molecule: Chem.Mol) -> Verdict:
 
 
 def _keeps_valences(molecule: Chem.Mol) -> bool:
-    copy = Chem.Mol(molecule)
-    return not Chem.SanitizeMol(copy, Chem.SanitizeFlags.SANITIZE_PROPERTIES, catchErrors=True)
+    flags = Chem.SanitizeFlags
+    return Chem.SanitizeMol(Chem.Mol(molecule), flags.SANITIZE_PROPERTIES, catchErrors=True) == flags.SANITIZE_NONE
 
 
 def _is_molecule(molecule: Chem.Mol | None) -> bool:

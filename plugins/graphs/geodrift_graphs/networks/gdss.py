@@ -1,13 +1,13 @@
 r"""The two score networks of GDSS, on packed edges.
 
-With edge channels :math:`A_c` (a graph's weighted adjacency), :math:`\hat A = D^{-1/2} A D^{-1/2}` after its diagonal is set to one, degrees
-clamped at one, and :math:`\mathrm{GCN}(H, A) = \hat A H W + b`:
+With the weighted adjacency :math:`A` of a graph, :math:`\hat A = D^{-1/2} A D^{-1/2}` after its diagonal is set to
+one (degrees clamped at one), and :math:`\mathrm{GCN}(H, A) = \hat A H W + b`:
 
 - nodes: :math:`H_{l+1} = \tanh \mathrm{GCN}(H_l, A)`, answer :math:`\mathrm{MLP}[H_0 | \dots | H_L]`;
 - edges: the channels :math:`A, A^2, \dots` pass layers of graph attention,
-  :math:`M_c = \mathrm{mean}_h \tanh(Q_c K_c^\top / \sqrt{d_V})` with :math:`Q_c, K_c, V_c` the GCNs of channel :math:`c`,
-  made symmetric; :math:`A' = \mathrm{MLP}[M | A]`, :math:`H' = \tanh \mathrm{MLP}[V_1 | \dots | V_C]`; answer
-  :math:`\mathrm{MLP}` of the channels of all layers.
+  :math:`M_c = \mathrm{mean}_h \tanh(Q_c K_c^\top / \sqrt d)` with :math:`Q_c, K_c, V_c` the GCNs of channel :math:`c`;
+  :math:`A' = \mathrm{MLP}[M | A]` and :math:`H' = \tanh \mathrm{MLP}[V_1 | \dots | V_C]`, the maps made symmetric;
+  answer :math:`\mathrm{MLP}` of the channels of all layers.
 
 All channels of a layer are computed at once. The published networks see no time; here time, size and conditions
 enter as more node channels unless `clock` is zero.
@@ -37,7 +37,7 @@ def mlp(sizes: Sequence[int]) -> nn.Sequential:
 
 
 def normalised(adjacency: Tensor) -> Tensor:
-    """The channels `(B, C, N, N)` with a diagonal of ones, divided by the roots of the degrees, which are at least one."""
+    """The channels `(B, C, N, N)` with a diagonal of ones, over the roots of the degrees, which are at least one."""
     loop = torch.eye(adjacency.shape[-1], device=adjacency.device, dtype=torch.bool)
     looped = adjacency.masked_fill(loop, 1)
     scale = looped.sum(-1).clamp(min=1).rsqrt()
@@ -90,35 +90,34 @@ class NodeScore(nn.Module):
 
 
 class GraphAttention(nn.Module):
-    """One layer of GDSS's network of the edges: attention between nodes makes new adjacency channels.
+    """Attention between the nodes in every adjacency channel, which makes new channels.
 
     Arguments:
-        nodes: Widths of the nodes, in and out.
+        nodes: Width of the nodes.
+        values: Width of the values of one channel; 0 where nobody reads them.
         channels: Adjacency channels, in and out.
-        hidden: Width of queries, keys and values of one channel.
+        hidden: Width of queries and keys of one channel.
         heads: Attention heads.
-        linears: Linear maps in each MLP.
+        linears: Linear maps of the MLP that mixes channels.
     """
 
-    def __init__(self, nodes: tuple[int, int], channels: tuple[int, int], hidden: int, heads: int, linears: int) -> None:
+    def __init__(
+        self, nodes: int, values: int, channels: tuple[int, int], hidden: int, heads: int, linears: int
+    ) -> None:
         super().__init__()
         self.heads = heads
-        self.convolve = GraphConvolutions(channels[0], nodes[0], 2 * hidden + nodes[1])
-        self.split = [hidden, hidden, nodes[1]]
-        inner = 2 * max(channels)
-        self.mix = mlp([2 * channels[0]] + [inner] * (linears - 1) + [channels[1]])
-        self.gather = mlp([channels[0] * nodes[1]] + [2 * nodes[1]] * (linears - 1) + [nodes[1]])
+        self.split = [hidden, hidden, values]
+        self.convolve = GraphConvolutions(channels[0], nodes, sum(self.split))
+        self.mix = mlp([2 * channels[0]] + [2 * max(channels)] * (linears - 1) + [channels[1]])
 
-    def forward(self, h: Tensor, adjacency: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
-        """Nodes `(B, N, F)`, channels `(B, C, N, N)` and present nodes `(B, N, 1)` to the next of both."""
+    def forward(self, h: Tensor, adjacency: Tensor) -> tuple[Tensor, Tensor]:
+        """Nodes `(B, N, F)` and channels `(B, C, N, N)` to values `(B, N, C V)` and new channels `(B, C', N, N)`."""
         q, k, v = self.convolve(h, normalised(adjacency)).split(self.split, -1)
         q, k = (x.unflatten(-1, (self.heads, -1)).transpose(2, 3) for x in (q, k))
-        maps = torch.tanh(q @ k.transpose(-1, -2) / math.sqrt(self.split[2])).mean(2)
-        stack = torch.cat([(maps + maps.transpose(-1, -2)) / 2, adjacency], 1).permute(0, 2, 3, 1)
-        new = self.mix(stack).permute(0, 3, 1, 2)
-        pair = present[:, None] * present[:, None].transpose(-1, -2)
-        h = torch.tanh(self.gather(v.transpose(1, 2).flatten(2))) * present
-        return h, (new + new.transpose(-1, -2)) * pair
+        maps = torch.tanh(q @ k.transpose(-1, -2) / math.sqrt(self.split[0])).mean(2)
+        both = torch.cat([(maps + maps.transpose(-1, -2)) / 2, adjacency], 1)
+        new = self.mix(both.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        return v.transpose(1, 2).flatten(2), new + new.transpose(-1, -2)
 
 
 class EdgeScore(nn.Module):
@@ -127,7 +126,7 @@ class EdgeScore(nn.Module):
     Arguments:
         inputs: Channels of the nodes, time included.
         outputs: Channels of the answer for each pair.
-        hidden: Width of the nodes, of queries and of keys.
+        hidden: Width of the nodes, of queries, keys and values.
         layers: Number of attention layers.
         channels: Adjacency channels at the start (powers), within, and at the end.
         heads: Attention heads.
@@ -147,22 +146,25 @@ class EdgeScore(nn.Module):
         super().__init__()
         first, within, last = channels
         self.powers = first
-        widths = [inputs] + [hidden] * layers
+        nodes, values = [inputs] + [hidden] * (layers - 1), [hidden] * (layers - 1) + [0]
         counts = [first] + [within] * (layers - 1) + [last]
-        steps = zip(pairwise(widths), pairwise(counts), strict=True)
-        self.layers = nn.ModuleList(GraphAttention(w, c, hidden, heads, linears) for w, c in steps)
-        total = sum(counts)
-        self.read = mlp([total, 2 * total, 2 * total, outputs])
+        sizes = zip(nodes, values, pairwise(counts), strict=True)
+        self.layers = nn.ModuleList(GraphAttention(n, v, c, hidden, heads, linears) for n, v, c in sizes)
+        inner = [2 * hidden] * (linears - 1)
+        self.gather = nn.ModuleList(mlp([count * hidden, *inner, hidden]) for count in counts[: layers - 1])
+        self.read = mlp([sum(counts), 2 * sum(counts), 2 * sum(counts), outputs])
 
     def forward(self, h: Tensor, adjacency: Tensor, present: Tensor) -> Tensor:
-        """Nodes `(B, N, F)`, adjacency `(B, N, N)`, present nodes `(B, N, 1)` to the pairs' answer `(B, P, outputs)`."""
+        """Nodes `(B, N, F)`, adjacency `(B, N, N)`, presence `(B, N, 1)` to the answer for the pairs `(B, P, K)`."""
         powers = [adjacency]
         for _ in range(self.powers - 1):
             powers.append(powers[-1] @ adjacency)
-        maps = [torch.stack(powers, 1)]
-        for layer in self.layers:
-            h, new = layer(h, maps[-1], present)
-            maps.append(new)
+        maps, pair = [torch.stack(powers, 1)], (present * present.transpose(1, 2))[:, None]
+        for depth, layer in enumerate(self.layers):
+            values, new = layer(h, maps[-1])
+            maps.append(new * pair)
+            if depth < len(self.gather):
+                h = torch.tanh(self.gather[depth](values)) * present
         answer: Tensor = self.read(symmetric.pack(torch.cat(maps, 1).permute(0, 2, 3, 1)))
         return answer
 

@@ -1,0 +1,86 @@
+"""`geodrift generate`: new objects from a trained model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from geodrift.cli.console import emit, note
+from geodrift.cli.options import device as find_device
+from geodrift.cli.options import numbers
+from geodrift.errors import InputError
+
+if TYPE_CHECKING:
+    from geodrift.checkpoint import Checkpoint
+    from geodrift.generation import Request, Run
+
+
+def generate(
+    domain: Annotated[str, typer.Argument(help="What kind of data: see `geodrift domains`.")],
+    out: Annotated[Path, typer.Option(help="A new or empty folder for samples, manifest.json and report.html.")],
+    preset: Annotated[str | None, typer.Option(help="A preset with weights; by default the first.")] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="A checkpoint, or the --out of `geodrift train`.")] = None,
+    n: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 64,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps of the solver.")] = None,
+    solver: Annotated[str | None, typer.Option(help="Kind of solver; its options with --set sample.solver.KEY=…")] = None,
+    guidance: Annotated[float | None, typer.Option(min=0, help="Guidance scale; 1 is plain conditioning.")] = None,
+    condition: Annotated[list[str] | None, typer.Option(help="Ask for a property: key=value.")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same samples.")] = 0,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Samples at once; does not change them.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
+    change: Annotated[list[str] | None, typer.Option("--set", help="Change a key: sample.solver.eta=5.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run in --out.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the manifest.")] = False,
+) -> None:
+    """Generate samples with a preset or a checkpoint of your own."""
+    from geodrift import samples
+    from geodrift.generation import Request
+    from geodrift.model import opened
+
+    given = {"solver.kind": solver, "steps": steps, "guidance": guidance, "batch_size": batch_size}
+    changes = [f"sample.{key}={value}" for key, value in given.items() if value is not None]
+    name, source = _source(domain, preset, checkpoint)
+    model = opened(source, domain, [*changes, *(change or [])]).to(find_device(device))
+    request = Request(model, name, n, seed, numbers("--condition", condition))
+    request.check()
+    samples.vacate(out, overwrite)
+    run = _run(request)
+    manifest = run.write(out)
+    emit(manifest.model_dump()) if json else _tell(out, manifest)
+    if not run.complete:
+        note(f"geodrift: stopped; {manifest.count} of {n} samples are in {out}")
+        raise typer.Exit(130)
+
+
+def _source(domain: str, preset: str | None, checkpoint: Path | None) -> tuple[str, Checkpoint]:
+    """What the model is called, and its checkpoint."""
+    from geodrift.model import has_weights, located, shipped
+    from geodrift.plugins import domain as find
+
+    if preset is not None and checkpoint is not None:
+        raise InputError("--preset and --checkpoint: give one of them")
+    if checkpoint is not None:
+        return str(checkpoint), located(checkpoint)
+    presets = find(domain).presets()
+    name = preset or next((name for name, folder in presets.items() if has_weights(folder)), None)
+    if name is None:
+        raise InputError(f"{domain}: no preset has weights; train one and give it with --checkpoint")
+    return name if "/" in name else f"{domain}/{name}", shipped(name, domain)
+
+
+def _run(request: Request) -> Run:
+    from geodrift.cli.progress import bar
+
+    with bar(request.n, name=request.name) as tick:
+        return request.run(tick)
+
+
+def _tell(out: Path, manifest: object) -> None:
+    from geodrift.samples import Manifest
+
+    assert isinstance(manifest, Manifest)
+    figures = "".join(f", {name} {value:.4g}" for name, value in manifest.glance.items())
+    print(f"{out}: {manifest.count} samples in {manifest.seconds:.1f} s{figures}")
+    print(f"{out / 'report.html'}")

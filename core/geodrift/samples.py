@@ -1,0 +1,163 @@
+r"""A folder of generated samples: native files, a report, and a manifest that says how to make them again.
+
+Files are written under a temporary name inside the folder and renamed when all of them are whole, the manifest last: a
+folder with a manifest is whole, also when the disk filled up or somebody pressed Ctrl-C meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from geodrift.errors import InputError
+from geodrift.metric import Metric
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+METRICS = "metrics.json"
+
+
+class Manifest(BaseModel):
+    """How samples were generated.
+
+    Arguments:
+        status: `partial` when the run was stopped before it finished.
+        versions: Of everything that decides what is generated.
+        model: The preset or checkpoint.
+        weights: SHA-256 of the weights.
+        step: Training steps of the weights.
+        config: The resolved config; `sample` is what was used.
+        conditions: What was asked for, in each condition's unit.
+        requested: Samples asked for.
+        count: Samples there are.
+        batches: Batches generated.
+        network_calls: Calls of the network, each on a whole batch.
+        seconds: Of generation, without loading and writing.
+        cpu_seconds: The same, of all cores together.
+        glance: Cheap metrics of the samples.
+        files: What was written, beside this manifest.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["samples"] = "samples"
+    format: int = FORMAT
+    status: Literal["complete", "partial"]
+    versions: dict[str, str]
+    domain: str
+    model: str
+    weights: str
+    step: int
+    config: dict[str, Any]
+    conditions: dict[str, float]
+    seed: int
+    device: str
+    requested: int
+    count: int
+    batches: int
+    network_calls: int
+    seconds: float
+    cpu_seconds: float
+    glance: dict[str, float] = {}
+    files: list[str] = []
+
+
+def versions(domain: str, version: str) -> dict[str, str]:
+    """The versions that decide what a seed gives."""
+    found = {name: metadata.version(name) for name in ("geodrift", "torch", "numpy")}
+    return {**found, domain: version, "python": platform.python_version()}
+
+
+def opened(folder: Path) -> Manifest:
+    """The manifest of a folder of samples.
+
+    Raises:
+        InputError: When it holds no samples, or those of a newer geodrift.
+    """
+    path = folder / MANIFEST
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        raise InputError(f"{folder}: no generated samples here (no {MANIFEST})") from None
+    except ValueError:
+        raise InputError(f"{path}: not a JSON file; the manifest is damaged") from None
+    if not isinstance(values, dict) or values.get("kind") != "samples":
+        raise InputError(f"{path}: not the manifest of generated samples")
+    if values.get("format") != FORMAT:
+        raise InputError(f"{path}: format {values.get('format')}, this geodrift reads {FORMAT}; upgrade geodrift")
+    try:
+        return Manifest.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg'].lower()}") from None
+
+
+def vacate(folder: Path, overwrite: bool = False) -> None:
+    """Make sure that samples can be written here; remove those of an earlier run if that is asked for.
+
+    Raises:
+        InputError: When the folder holds files, or is a file.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is a file; choose a folder with --out")
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    if not overwrite:
+        raise InputError(f"{folder}: holds files already; choose another --out, or replace an earlier run by --overwrite")
+    remove(folder)
+
+
+def remove(folder: Path) -> None:
+    """Remove the samples of an earlier run, and nothing else."""
+    for name in [*opened(folder).files, METRICS, MANIFEST]:
+        path = folder / Path(name).name
+        if path.is_dir():
+            shutil.rmtree(path)
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def staged(folder: Path) -> Iterator[Path]:
+    """A folder to write in, whose files move to `folder` when all are whole, the manifest last.
+
+    Raises:
+        InputError: When the disk is full or the folder cannot be written; nothing is left behind.
+    """
+    temporary = folder / f".writing-{os.getpid()}"
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        for path in sorted(temporary.iterdir(), key=lambda path: path.name == MANIFEST):
+            path.replace(folder / path.name)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def figures(folder: Path) -> list[Metric]:
+    """The figures that were measured on the samples in this folder, none if they were not."""
+    path = folder / METRICS
+    if not path.is_file():
+        return []
+    try:
+        return TypeAdapter(list[Metric]).validate_python(json.loads(path.read_text(encoding="utf-8"))["metrics"])
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"{path}: not figures of `geodrift evaluate`; remove it or measure again") from None
+
+
+def measured(document: dict[str, Any], of: Path, out: Path | None = None) -> Path:
+    """Write figures to a file, by default beside the folder's or file's samples."""
+    path = out or (of / METRICS if of.is_dir() else of.with_name(f"{of.name}.{METRICS}"))
+    with staged(path.parent) as temporary:
+        (temporary / path.name).write_text(json.dumps(document, indent=1), encoding="utf-8")
+    return path

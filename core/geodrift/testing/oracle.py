@@ -1,0 +1,155 @@
+r"""Denoisers that are exact, for data whose law is known.
+
+The data are a weighted set of points, in a real field each blurred by a normal law. One point is a Gaussian, several
+are a mixture, points without blur are an empirical law, points that are classes any law of classes. The posterior of
+the point is :math:`r_m \propto w_m \prod_f q_f(z_f | x_m)` over all elements of all fields, and the prediction its
+average: fields and elements may be as dependent as the points make them.
+
+A process of another kind joins by registering its `log_likelihood` and its `average`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from geodrift.denoiser import Conditions
+from geodrift.layout import Dense, trailing
+from geodrift.processes import Affine, BayesianCategorical, Belief, Estimate, Jump, Predictions, Process, Product
+from geodrift.rng import Streams
+from geodrift.state import State
+from geodrift.testing.states import pick
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """A law of data: one of these points, plus normal noise where the data are real.
+
+    Arguments:
+        points: A tensor `(M, ...)` or a state of `M` samples, in the data's own values, dense or padded alike.
+        weights: The probability of each point, `(M,)`.
+        std: Standard deviation around each point, `(M,)`; of its real fields.
+    """
+
+    points: Any
+    weights: Tensor
+    std: Tensor | None = None
+
+    def sample(self, rng: Streams, count: int) -> Any:
+        """Draw `count` data."""
+        chosen = rng.categorical(self.weights.expand(count, -1))
+        centres, std = pick(self.points, chosen), self.std
+        if std is None:
+            return centres
+
+        def blur(x: Tensor) -> Tensor:
+            return x + trailing(std[chosen], x) * rng.normal(x) if x.is_floating_point() else x
+
+        return centres.map(blur) if isinstance(centres, State) else blur(centres)
+
+
+class Exact:
+    """The exact denoiser of a process on data with this law.
+
+    Arguments:
+        process: Any process with a registered likelihood, or a product of them.
+        law: The law of the data.
+    """
+
+    def __init__(self, process: Process, law: Points) -> None:
+        self.process, self.law = process, law
+
+    def __call__(self, z: Any, t: Any, cond: Conditions | None = None) -> Any:
+        posterior = torch.softmax(self._joint(z, t), -1)
+        if not isinstance(self.process, Product):
+            return average(self.process, posterior, z, self.law.points, self.law.std, t)
+        times = self.process.times(t, z)
+        return Predictions(
+            {
+                name: average(part, posterior, z[name], self.law.points[name], self.law.std, times[name])
+                for name, part in self.process.parts.items()
+            }
+        )
+
+    def log_prob(self, z: Any, t: Any) -> Tensor:
+        """Log-density of the state at time `t`, `(B,)`, up to a number where the process says so."""
+        return torch.logsumexp(self._joint(z, t), -1)
+
+    def _joint(self, z: Any, t: Any) -> Tensor:
+        law, process = self.law, self.process
+        if not isinstance(process, Product):
+            fields = [Dense().mask(log_likelihood(process, z, law.points, law.std, t))]
+        else:
+            times = process.times(t, z)
+            fields = [
+                z.layouts[name].mask(log_likelihood(part, z[name], law.points[name], law.std, times[name]))
+                for name, part in process.parts.items()
+            ]
+        return torch.log(law.weights) + torch.stack([v.reshape(len(v), -1, v.shape[-1]).sum(1) for v in fields]).sum(0)
+
+
+@singledispatch
+def log_likelihood(part: Process, z: Tensor, points: Tensor, std: Tensor | None, t: Tensor) -> Tensor:
+    """Log-likelihood of each element of `z`, `(B, ...)`, under each point, `(B, ..., M)`."""
+    raise TypeError(f"no exact denoiser for {type(part).__name__}; register its likelihood")
+
+
+@singledispatch
+def average(part: Process, posterior: Tensor, z: Tensor, points: Tensor, std: Tensor | None, t: Tensor) -> Any:
+    """The prediction, given the posterior of the points, `(B, M)`."""
+    raise TypeError(f"no exact denoiser for {type(part).__name__}; register its average")
+
+
+@log_likelihood.register
+def _(part: Affine, z: Tensor, points: Tensor, std: Tensor | None, t: Tensor) -> Tensor:
+    x, blur = _centres(part, points, std)
+    at = part.at(t, z[..., None])
+    variance = torch.square(at.alpha * blur) + torch.square(at.sigma)
+    normal = torch.square(z[..., None] - at.alpha * x) / variance + torch.log(2 * torch.pi * variance)
+    return -normal / 2
+
+
+@average.register
+def _(part: Affine, posterior: Tensor, z: Tensor, points: Tensor, std: Tensor | None, t: Tensor) -> Estimate:
+    x, blur = _centres(part, points, std)
+    at = part.at(t, z[..., None])
+    gain = at.alpha * torch.square(blur) / (torch.square(at.alpha * blur) + torch.square(at.sigma))
+    mean = _weigh(posterior, x + gain * (z[..., None] - at.alpha * x))
+    now = part.at(t, z)
+    return Estimate(mean, (z - now.alpha * mean) / now.sigma)
+
+
+@log_likelihood.register
+def _(part: Jump, z: Tensor, points: Tensor, std: Tensor | None, t: Tensor) -> Tensor:
+    alpha, pi = part.schedule.alpha(trailing(t, z[..., None])), torch.tensor(part.source)[z][..., None]
+    return torch.log(alpha * (z[..., None] == points.movedim(0, -1)) + (1 - alpha) * pi)
+
+
+@log_likelihood.register
+def _(part: BayesianCategorical, z: Tensor, points: Tensor, std: Tensor | None, t: Tensor) -> Tensor:
+    # Of log N(z; beta (K e_x - 1), beta K I) only z_x depends on x.
+    return torch.einsum("b...k,m...k->b...m", z, one_hot(points, part.classes).to(z))
+
+
+@average.register(Jump)
+@average.register(BayesianCategorical)
+def _(
+    part: Jump | BayesianCategorical, posterior: Tensor, z: Tensor, points: Tensor, std: Tensor | None, t: Tensor
+) -> Belief:
+    return Belief(torch.log(torch.einsum("bm,m...k->b...k", posterior, one_hot(points, part.classes).to(posterior))))
+
+
+def _centres(part: Affine, points: Tensor, std: Tensor | None) -> tuple[Tensor, Tensor]:
+    x = part.embedding.embed(points)
+    blur = torch.zeros(len(x), dtype=x.dtype) if std is None or not points.is_floating_point() else std
+    return x.movedim(0, -1), trailing(blur, x).movedim(0, -1)
+
+
+def _weigh(posterior: Tensor, values: Tensor) -> Tensor:
+    weights = posterior.reshape(len(posterior), *(1,) * (values.ndim - 2), -1)
+    return (weights * values).sum(-1)

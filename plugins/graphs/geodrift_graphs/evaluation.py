@@ -1,0 +1,61 @@
+"""Which figures a set of samples gets: those of molecules, or those of graphs without labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import networkx as nx
+from rdkit.Chem import Mol
+
+from geodrift.errors import InputError, unknown
+from geodrift.metric import Metric
+from geodrift_graphs.metrics.graphs import evaluate_graphs
+from geodrift_graphs.metrics.molecules import evaluate_molecules
+from geodrift_graphs.molecules.vocabulary import sanitised, smiles
+
+MOLECULES = ("jobs", "seed")
+GRAPHS = ("jobs", "seed", "protocol", "family")
+
+
+def evaluate(
+    samples: Sequence[Any], reference: Sequence[Any], training: Sequence[Any], options: Mapping[str, Any]
+) -> list[Metric]:
+    """All figures of these samples; those that need an absent (empty) reference are left out.
+
+    Arguments:
+        samples: Molecules, valid or not, or networkx graphs.
+        reference: Held-out objects of the same kind.
+        training: What the model has seen.
+        options: `jobs` and `seed`; for graphs also `protocol` ("emd" or "tv") and `family`.
+    """
+    molecular = bool(samples) and isinstance(samples[0], Mol)
+    for thing in (*samples[:1], *reference[:1], *training[:1]):
+        if isinstance(thing, Mol) != molecular:
+            raise InputError("molecules cannot be compared with graphs; give files of one kind")
+    keys = MOLECULES if molecular else GRAPHS
+    for key in options:
+        if key not in keys:
+            raise unknown("option of evaluate", key, keys)
+    given = {"n_jobs" if key == "jobs" else key: value for key, value in options.items()}
+    if molecular:
+        return evaluate_molecules(samples, _lines(reference), _lines(training), **given)
+    return evaluate_graphs(samples, reference or None, training or None, **given)
+
+
+def _lines(molecules: Sequence[Mol]) -> list[str] | None:
+    return [smiles(molecule) for molecule in molecules] or None
+
+
+def glance(samples: Sequence[Any]) -> dict[str, float]:
+    """Shares of valid, connected and unique samples, for the log of a training."""
+    if not samples:
+        return {}
+    if not isinstance(samples[0], Mol):
+        return {"connected": sum(nx.is_connected(graph) for graph in samples) / len(samples)}
+    valid = [smiles(molecule) for molecule in map(sanitised, samples) if molecule is not None]
+    return {
+        "valid": len(valid) / len(samples),
+        "connected": sum("." not in line for line in valid) / len(samples),
+        "unique": len(set(valid)) / max(len(valid), 1),
+    }

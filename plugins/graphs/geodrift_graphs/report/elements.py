@@ -1,0 +1,75 @@
+"""Pieces of HTML and SVG that all parts of the report share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+
+TILE = (180, 140)  # width and height of one picture of a sample, px
+
+_SHEET = """<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}" viewBox="0 0 {w} {h}" role="img"
+ aria-label="{count} generated samples">
+<style>
+:root {{ --paper: #fff; --ink: #1f2328; --muted: #818b98; --accent: #2f6fdb; --alert: #cf4b32 }}
+@media (prefers-color-scheme: dark) {{
+  :root {{ --paper: #0d1117; --ink: #e6edf3; --muted: #7d8590; --accent: #6ea8fe; --alert: #f0735a }}
+}}
+</style>
+<rect width="{w}" height="{h}" rx="8" fill="var(--paper)"/>
+{tiles}
+</svg>
+"""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """The picture of one sample.
+
+    Arguments:
+        marks: SVG elements in a frame of 180 × 140 px.
+        good: False when it shows something that is no molecule, or a graph in pieces.
+    """
+
+    marks: str
+    good: bool
+
+    def group(self, place: str = "") -> str:
+        """The marks in the colour that says whether it is good."""
+        colour = "--ink" if self.good else "--muted"
+        return f'<g{place} color="var({colour})">{self.marks}</g>'
+
+
+def section(title: str, *parts: str) -> str:
+    """A titled part of the page."""
+    content = "\n".join(part for part in parts if part)
+    return f"<section>\n<h2>{escape(title)}</h2>\n{content}\n</section>\n"
+
+
+def grid(kind: str, cards: Iterable[str]) -> str:
+    """Cards in as many columns as fit."""
+    return f'<div class="grid {kind}">\n' + "\n".join(cards) + "\n</div>"
+
+
+def card(tile: Tile, label: str, title: str, *lines: str) -> str:
+    """A picture with a title and further lines below; all of it is plain text."""
+    width, height = TILE
+    picture = f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}">{tile.group()}</svg>'
+    caption = "".join(f'<span class="line" title="{escape(line)}">{escape(line)}</span>' for line in lines if line)
+    kind = "" if tile.good else ' class="bad"'
+    return f"<figure{kind}>{picture}<figcaption><b>{escape(title)}</b>{caption}</figcaption></figure>"
+
+
+def sheet(tiles: Sequence[Tile], columns: int) -> str:
+    """A picture of its own, with the tiles in rows."""
+    width, height = TILE
+    columns = max(1, min(columns, len(tiles)))
+    places = ((i % columns * width, i // columns * height) for i in range(len(tiles)))
+    groups = [tile.group(f' transform="translate({x} {y})"') for tile, (x, y) in zip(tiles, places, strict=True)]
+    rows = max(1, -(-len(tiles) // columns))
+    return _SHEET.format(w=columns * width, h=rows * height, count=len(tiles), tiles="\n".join(groups))
+
+
+def part(hits: int, total: int) -> str:
+    """A share in percent."""
+    return f"{100 * hits / total:.1f} %" if total else "–"
