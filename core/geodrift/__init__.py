@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import metadata
 from typing import Any
-
-__version__ = metadata.version("geodrift")
 
 __all__ = ["InputError", "Model", "State", "Streams", "__version__", "load"]
 
@@ -20,6 +17,10 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import the public names when first used, so that the command line starts without torch."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("geodrift")
     if name not in _HOMES:
         raise AttributeError(f"module 'geodrift' has no attribute {name!r}")
     from importlib import import_module

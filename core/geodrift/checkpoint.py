@@ -78,7 +78,7 @@ class Checkpoint:
         path = self.folder / f"{name}.safetensors"
         expected = self.manifest.files.get(path.name)
         if expected is None:
-            raise InputError(f"{self.folder}: the checkpoint has no {path.name}; it can be sampled from but not resumed")
+            raise InputError(f"{self.folder}: no {path.name} in it; this checkpoint can be sampled from but not resumed")
         try:
             content = path.read_bytes()
         except OSError:

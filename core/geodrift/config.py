@@ -98,13 +98,16 @@ def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Table:
     merged = dict(below)
     for key, value in above.items():
         old = merged.get(key)
-        if isinstance(old, str) and isinstance(value, Mapping):
-            old = {"kind": old}
-        if isinstance(old, Mapping) and isinstance(value, Mapping) and value.get("kind", old.get("kind")) == old.get("kind"):
-            merged[key] = merge(old, value)
+        part = {"kind": old} if isinstance(old, str) else old
+        if isinstance(part, Mapping) and isinstance(value, Mapping) and _alike(part, value):
+            merged[key] = merge(part, value)
         else:
             merged[key] = value
     return merged
+
+
+def _alike(below: Mapping[str, Any], above: Mapping[str, Any]) -> bool:
+    return bool(above.get("kind", below.get("kind")) == below.get("kind"))
 
 
 def override(table: Mapping[str, Any], settings: Sequence[str]) -> Table:

@@ -112,7 +112,7 @@ class Domain(Protocol):
     fields: Mapping[str, str]
 
     def presets(self) -> Mapping[str, Path]:
-        """The folder of each preset: `config.toml`, and `manifest.json` with `model.safetensors` where it has weights."""
+        """The folder of each preset: `config.toml`, and a checkpoint's files where it has weights."""
 
     def read(self, path: Path, where: Mapping[str, str]) -> Reading:
         """The objects of a file or folder; `where` selects rows of tables."""

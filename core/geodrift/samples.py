@@ -112,7 +112,7 @@ def vacate(folder: Path, overwrite: bool = False) -> None:
     if not folder.exists() or not any(folder.iterdir()):
         return
     if not overwrite:
-        raise InputError(f"{folder}: holds files already; choose another --out, or replace an earlier run by --overwrite")
+        raise InputError(f"{folder}: holds files already; choose another --out, or --overwrite an earlier run")
     remove(folder)
 
 

@@ -24,7 +24,7 @@ def generate(
     checkpoint: Annotated[Path | None, typer.Option(help="A checkpoint, or the --out of `geodrift train`.")] = None,
     n: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 64,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps of the solver.")] = None,
-    solver: Annotated[str | None, typer.Option(help="Kind of solver; its options with --set sample.solver.KEY=…")] = None,
+    solver: Annotated[str | None, typer.Option(help="A solver; its options by --set sample.solver.KEY=…")] = None,
     guidance: Annotated[float | None, typer.Option(min=0, help="Guidance scale; 1 is plain conditioning.")] = None,
     condition: Annotated[list[str] | None, typer.Option(help="Ask for a property: key=value.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same samples.")] = 0,

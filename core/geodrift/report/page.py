@@ -26,7 +26,8 @@ def page(title: str, body: str, facts: Mapping[str, str], details: Mapping[str, 
         facts: Short lines for the head of the page, plain text.
         details: JSON values, folded away at the end.
     """
-    rows = "".join(f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd></div>" for name, text in facts.items())
+    pairs = [(html.escape(name), html.escape(text)) for name, text in facts.items()]
+    rows = "".join(f"<div><dt>{name}</dt><dd>{text}</dd></div>" for name, text in pairs)
     folded = html.escape(json.dumps(details, indent=1, ensure_ascii=False))
     template = Template(_PAGE.read_text(encoding="utf-8"))
     return template.substitute(title=html.escape(title), facts=rows, body=body, details=folded)

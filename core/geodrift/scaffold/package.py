@@ -26,7 +26,7 @@ def scaffold(name: str, folder: Path) -> list[Path]:
         InputError: For a name that no Python package can have, or a folder that holds files.
     """
     if not _NAME.fullmatch(name):
-        raise InputError(f'domain "{name}": write a name of small letters, digits and underscores, for example my_points')
+        raise InputError(f'domain "{name}": use small letters, digits and underscores, for example my_points')
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder}: exists already; choose another --out")
     contents = rendered(name)

@@ -97,7 +97,7 @@ def _shaken(model: Model) -> Model:
 
 def _chunks(index: Tensor) -> Iterator[Tensor]:
     for size in (1, 3):
-        yield from index.split(size)
+        yield from torch.split(index, size)
 
 
 def write_read(subject: Subject) -> None:

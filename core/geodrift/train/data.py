@@ -46,7 +46,7 @@ class Feed:
         """The rows of a step, `(batch_size,)`; an epoch flows into the next."""
         places = torch.arange(step * self.batch_size, (step + 1) * self.batch_size)
         epochs = places // self.rows
-        parts = [(int(epoch), places[epochs == epoch] % self.rows) for epoch in epochs.unique()]
+        parts = [(int(epoch), places[epochs == epoch] % self.rows) for epoch in torch.unique(epochs)]
         return torch.cat([order(self.seed, epoch, self.rows)[part] for epoch, part in parts])
 
     def batch(self, step: int, rank: int = 0, ranks: int = 1) -> tuple[State, dict[str, Tensor], Streams]:

@@ -136,6 +136,10 @@ def save(session: Session, metrics: dict[str, float]) -> Checkpoint:
     return written
 
 
+def _saved(session: Session, metrics: dict[str, float]) -> None:
+    save(session, metrics)
+
+
 def averaged(session: Session) -> Model:
     """The model with the average of its weights, for sampling beside the training."""
     model = Model.build(session.model.config, session.model.codec)
@@ -188,6 +192,6 @@ def _writers(session: Session, tell: Callable[[dict[str, float]], None]) -> Watc
 
     return Watchers(
         log=record,
-        save=lambda progress: save(session, last),
+        save=lambda progress: _saved(session, last),
         glance=lambda progress: record(progress, glance(session, config.samples)),
     )

@@ -23,7 +23,7 @@ class Log:
         self._path = folder / "log.jsonl"
         kept = [line for line in self._lines() if json.loads(line)["step"] <= start]
         self._path.write_text("".join(kept), encoding="utf-8")
-        self._events = _events(folder / "tensorboard") if tensorboard else None
+        self._events: Any = _events(folder / "tensorboard") if tensorboard else None
 
     def _lines(self) -> list[str]:
         if not self._path.exists():
@@ -34,7 +34,7 @@ class Log:
         """Record numbers of this step."""
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, **values}) + "\n")
-        for name, value in values.items() if self._events else ():
+        for name, value in values.items() if self._events is not None else ():
             self._events.add_scalar(name, value, step)
 
 
@@ -43,4 +43,4 @@ def _events(folder: Path) -> Any:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise InputError('train.tensorboard: pip install "geodrift[tensorboard]"') from error
-    return SummaryWriter(str(folder))  # type: ignore[no-untyped-call]
+    return SummaryWriter(str(folder))

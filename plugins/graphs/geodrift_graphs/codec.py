@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from geodrift.domain import Compact, Refusal
 from geodrift.errors import unknown
-from geodrift_graphs.generic.codec import Arrays, Codec, Compact, Encoded
+from geodrift_graphs.generic.codec import Arrays, Codec, Encoded
 from geodrift_graphs.generic.graph_codec import GraphCodec
-from geodrift_graphs.generic.packed import Refusal
 from geodrift_graphs.molecules.codec import MoleculeCodec
 
 __all__ = ["Arrays", "Codec", "Compact", "Encoded", "GraphCodec", "MoleculeCodec", "Refusal", "load"]

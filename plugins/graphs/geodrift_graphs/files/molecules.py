@@ -71,7 +71,8 @@ def _rough(smiles: str) -> Callable[[], Chem.Mol]:
 
     def read() -> Chem.Mol:
         with rdBase.BlockLogs():
-            return Chem.MolFromSmiles(smiles, sanitize=False) or Chem.Mol()
+            molecule: Chem.Mol | None = Chem.MolFromSmiles(smiles, sanitize=False)
+        return Chem.Mol() if molecule is None else molecule
 
     return read
 

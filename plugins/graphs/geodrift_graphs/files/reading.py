@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from geodrift import domain
+from geodrift.domain import Refusal
 from geodrift.errors import InputError, unknown
-from geodrift_graphs.generic.packed import Refusal, Unrepresentable
+from geodrift_graphs.generic.packed import Unrepresentable
 
 Kind = Literal["molecules", "graphs"]
 Where = Mapping[str, str]
@@ -39,7 +41,7 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Reading:
+class Reading(domain.Reading):
     """What a file or a folder holds.
 
     Arguments:
@@ -48,8 +50,6 @@ class Reading:
         kind: Which of the two.
     """
 
-    objects: list[Any]
-    refused: list[Refusal]
     kind: Kind
 
 

@@ -17,12 +17,13 @@ import torch
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from torch import Tensor
 
+from geodrift.domain import Compact, Refusal
 from geodrift.errors import InputError
 from geodrift.layout import Padded
 from geodrift.rng import Streams
 from geodrift.spaces.symmetric import size
 from geodrift.state import State
-from geodrift_graphs.generic.packed import Packed, Refusal, Sifted, Unrepresentable, pad, sift
+from geodrift_graphs.generic.packed import Packed, Sifted, Unrepresentable, pad, sift
 
 Native = TypeVar("Native")
 Arrays = dict[str, Tensor]
@@ -39,21 +40,6 @@ class Encoded:
     """
 
     state: State
-    kept: list[int]
-    refused: list[Refusal]
-
-
-@dataclass(frozen=True)
-class Compact:
-    """Objects as int8 tensors: a data set in memory.
-
-    Arguments:
-        arrays: `nodes` `(M, N)`, `edges` `(M, P)`, int8; `sizes` `(M,)`, int64; each condition `(M,)`, float32.
-        kept: Position of each row in the list given.
-        refused: What could not be encoded.
-    """
-
-    arrays: Arrays
     kept: list[int]
     refused: list[Refusal]
 

@@ -16,6 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from geodrift.domain import Refusal
+
 Classes = NDArray[np.int8]
 MOST_CLASSES = 127  # what int8 holds, counted from 0
 
@@ -39,21 +41,6 @@ class Packed(NamedTuple):
         j = ((1 + np.sqrt(1 + 8 * position)) / 2).astype(int)
         i = position - j * (j - 1) // 2
         return list(zip(i.tolist(), j.tolist(), self.edges[position].tolist(), strict=True))
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """Something that was left out, and why.
-
-    Arguments:
-        index: Position in the list given (from 0), or line or record of the file (from 1).
-        name: What it was: a SMILES, the name of a graph, the text of the line.
-        reason: Why it was left out.
-    """
-
-    index: int
-    name: str
-    reason: str
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from geodrift_graphs.molecules.vocabulary import sanitised
 from geodrift_graphs.report.elements import TILE, Tile
 
 _BOND = 1.5  # length of a bond in RDKit's depictions, Å
-_LONGEST = 27.0  # px
-_MARGIN = 34  # px of a tile that labels need
+_LONGEST = 19.0  # px
+_MARGIN = 26  # px of a tile that labels need
 _GREEN = "2e9150"
 _ELEMENTS = {7: "3b6fd9", 8: "dc3f34", 9: _GREEN, 15: "c26a12", 16: "a67c00", 17: _GREEN, 35: "a8542f", 53: "8a52c4"}
 _STROKE = re.compile(r"style='fill:none;[^']*?stroke:(#\w{6});stroke-width:([\d.]+)px;[^']*'")
@@ -49,7 +49,7 @@ def _placed(molecule: Chem.Mol, valid: Chem.Mol | None) -> Chem.Mol:
         flat = Chem.Mol(molecule)
         flat.UpdatePropertyCache(strict=False)
         Chem.FastFindRings(flat)
-    rdDepictor.Compute2DCoords(flat)
+    rdDepictor.Compute2DCoords(flat, useRingTemplates=True)
     if flat.GetNumAtoms():
         rdDepictor.StraightenDepiction(flat)
     return flat

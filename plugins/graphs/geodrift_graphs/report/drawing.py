@@ -18,12 +18,13 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components, shortest_path
+from scipy.spatial.distance import cdist
 
 from geodrift_graphs.report.elements import TILE, Tile
 
 Floats = NDArray[np.float64]
 
-_STEPS = 100
+_STEPS = 60
 _MARGIN = 14  # px around the nodes
 
 
@@ -37,11 +38,11 @@ def layout(adjacency: Floats) -> Floats:
     distance = _distances(adjacency)
     n = len(distance)
     weight = 1 / np.maximum(distance, 1) ** 2 * (1 - np.eye(n))
+    wanted = weight * distance
     inverse = np.linalg.pinv(np.diag(weight.sum(0)) - weight, hermitian=True)
     x = _scaling(distance) + np.random.default_rng(0).normal(size=(n, 2)) * 0.05  # parts twins
     for _ in range(_STEPS):
-        length = np.linalg.norm(x[:, None] - x, axis=-1)
-        pull = weight * distance / np.maximum(length, 1e-9)
+        pull = wanted / np.maximum(cdist(x, x), 1e-9)
         x = inverse @ (pull.sum(0)[:, None] * x - pull @ x)
     x = x - x.mean(0)
     rotated: Floats = x @ np.linalg.svd(x, full_matrices=False)[2].T

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-TILE = (180, 140)  # width and height of one picture of a sample, px
+TILE = (150, 120)  # width and height of one picture of a sample, px
 
 _SHEET = """<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}" viewBox="0 0 {w} {h}" role="img"
  aria-label="{count} generated samples">
@@ -27,7 +27,7 @@ class Tile:
     """The picture of one sample.
 
     Arguments:
-        marks: SVG elements in a frame of 180 × 140 px.
+        marks: SVG elements in a frame of 150 × 120 px.
         good: False when it shows something that is no molecule, or a graph in pieces.
     """
 

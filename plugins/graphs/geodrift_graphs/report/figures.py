@@ -16,7 +16,7 @@ NOTE = (
     "The interval covers 95 %. The floor is the same figure for as many real samples: what a perfect model would "
     "reach. In the pictures, each on an axis of its own, a dot is the value, a line its interval, a tick the floor."
 )
-_HEAD = ("Metric", "Value", "95 % interval", "Floor", "", "n", "Better")
+_HEAD = ("Metric", "Value", "95 % interval", "Floor", "Value and floor", "n", "Better")
 _MEANING = {
     "valid": "passes RDKit's sanitisation as generated",
     "valid_gdss": "valences hold after GDSS's charge rule",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ DRAWN = 64
 LISTED = 50  # samples that are not valid, named with the reason
 MEASURED = 3000  # molecules that histograms and scaffolds are made from, evenly spaced in the list
 _SCAFFOLDS = 8
+_VALENCE = re.compile(r"Explicit valence for atom # (\d+) (\w+), (\d+), is greater than permitted")
 _NAMES = {"qed": "QED", "logp": "logP", "weight": "Weight, Da", "rings": "Rings"}
 
 
@@ -71,10 +73,14 @@ def _pictures(entries: Sequence[Entry]) -> str:
     dashed = "A dashed frame is around what is not valid." if any(entry.reason for entry in shown) else ""
     tiles = depiction.tiles([entry.molecule for entry in shown])
     cards = [
-        card(tile, f"Molecule {entry.index}: {entry.smiles}", f"{entry.index}", entry.smiles, entry.reason)
+        card(tile, f"Molecule {entry.index}: {entry.smiles}", f"{entry.index}", entry.smiles, _brief(entry.reason))
         for entry, tile in zip(shown, tiles, strict=True)
     ]
     return section("Samples", f"<p>{counts}{about}{dashed}</p>", grid("tiles", cards))
+
+
+def _brief(reason: str) -> str:
+    return _VALENCE.sub(r"\2\1 has valence \3", reason)
 
 
 def _invalid(entries: Sequence[Entry]) -> str:
