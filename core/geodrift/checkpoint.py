@@ -78,7 +78,7 @@ class Checkpoint:
         path = self.folder / f"{name}.safetensors"
         expected = self.manifest.files.get(path.name)
         if expected is None:
-            raise InputError(f"{self.folder}: no {path.name} in it; this checkpoint can be sampled from but not resumed")
+            raise InputError(f"{self.folder}: no {path.name} in this checkpoint; it can sample but not resume")
         try:
             content = path.read_bytes()
         except OSError:
@@ -136,16 +136,26 @@ def _publish(contents: Mapping[str, bytes], temporary: Path, folder: Path) -> No
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-    old = temporary.with_name(f"{temporary.name}.old")
-    if folder.exists():
-        folder.rename(old)
-    temporary.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    _exchange(temporary, folder)
     descriptor = os.open(folder.parent, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _exchange(new: Path, folder: Path) -> None:
+    """Give `new` the name of the folder; one that had the name goes, but not before."""
+    old = new.with_name(f"{new.name}.old")
+    if folder.exists():
+        folder.rename(old)
+    try:
+        new.rename(folder)
+    except OSError:
+        if old.exists():
+            old.rename(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def latest(folder: Path) -> Path | None:

@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -26,18 +27,45 @@ from torch.func import vjp
 from geodrift.registry import role
 
 
-class Coefficients(NamedTuple):
-    """Scales of signal and noise and their time derivatives, each shaped like the time they were asked at."""
+@dataclass(frozen=True, eq=False)
+class Coefficients:
+    """Scales of signal and noise and their time derivatives at a time, shaped like it, each computed when first asked.
 
-    alpha: Tensor
-    sigma: Tensor
-    d_alpha: Tensor
-    d_sigma: Tensor
+    Arguments:
+        schedule: The schedule.
+        t: The time.
+    """
+
+    schedule: Schedule
+    t: Tensor
+
+    @cached_property
+    def alpha(self) -> Tensor:
+        return self.schedule.alpha(self.t)
+
+    @cached_property
+    def sigma(self) -> Tensor:
+        return self.schedule.sigma(self.t)
+
+    @cached_property
+    def d_alpha(self) -> Tensor:
+        return _derivative(self.schedule.alpha, self.t)
+
+    @cached_property
+    def d_sigma(self) -> Tensor:
+        return _derivative(self.schedule.sigma, self.t)
 
     @property
     def diffusion(self) -> Tensor:
         """The squared diffusion coefficient :math:`g^2`; infinite where the signal is zero."""
         return 2 * self.sigma * (self.d_sigma - self.d_alpha / self.alpha * self.sigma)
+
+
+def _derivative(scale: Callable[[Tensor], Tensor], t: Tensor) -> Tensor:
+    # In reverse: forward mode costs four times as much on products with Python numbers.
+    pull = vjp(scale, t)[1]
+    tangent: Tensor = pull(torch.ones_like(t))[0]
+    return tangent
 
 
 class Schedule(ABC):
@@ -50,14 +78,7 @@ class Schedule(ABC):
     def sigma(self, t: Tensor) -> Tensor: ...
 
     def __call__(self, t: Tensor) -> Coefficients:
-        # Reverse mode: forward mode costs four times as much on products with Python numbers.
-        (alpha, sigma), pull = vjp(self.scales, t)
-        one, zero = torch.ones_like(t), torch.zeros_like(t)
-        return Coefficients(alpha, sigma, *pull((one, zero)), *pull((zero, one)))
-
-    def scales(self, t: Tensor) -> tuple[Tensor, Tensor]:
-        """Signal and noise without their derivatives, which is much cheaper."""
-        return self.alpha(t), self.sigma(t)
+        return Coefficients(self, t)
 
 
 schedules = role("schedule", Schedule)

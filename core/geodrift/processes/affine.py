@@ -70,12 +70,12 @@ class Affine(Scored):
 
     def corrupt(self, x: Tensor, t: Tensor, rng: Streams) -> Draw:
         x = self.embedding.embed(x)
-        noise, (alpha, sigma) = rng.normal(x), self.schedule.scales(trailing(t, x))
-        return Draw(alpha * x + sigma * noise, x, noise, t)
+        noise, at = rng.normal(x), self.at(t, x)
+        return Draw(at.alpha * x + at.sigma * noise, x, noise, t)
 
     def inputs(self, z: Tensor, t: Tensor) -> Tensor:
-        alpha, sigma = self.schedule.scales(trailing(t, z))
-        return z / torch.sqrt((alpha * self.data_std) ** 2 + sigma**2)
+        at = self.at(t, z)
+        return z / torch.sqrt((at.alpha * self.data_std) ** 2 + at.sigma**2)
 
     def resolve(self, raw: Tensor, z: Tensor, t: Tensor) -> Estimate:
         return Estimate(*self.parametrization.resolve(raw, z, self.at(t, z), self.embedding))
@@ -95,24 +95,24 @@ class Affine(Scored):
         return -p.n / self.noise_std(z, t)
 
     def noise_std(self, z: Tensor, t: Tensor) -> Tensor:
-        return self.schedule.sigma(trailing(t, z))
+        return self.at(t, z).sigma
 
     def diffusion(self, z: Tensor, t: Tensor) -> Tensor:
         return self.at(t, z).diffusion
 
     def kernel(self, p: Estimate, z: Tensor, t: Tensor, s: Tensor, eta: float = 1.0) -> Gaussian:
-        (alpha_t, sigma_t), (alpha_s, sigma_s) = (self.schedule.scales(trailing(u, z)) for u in (t, s))
-        variance = (sigma_s / sigma_t) ** 2 * (sigma_t**2 - (alpha_t / alpha_s * sigma_s) ** 2)
+        now, then = self.at(t, z), self.at(s, z)
+        variance = (then.sigma / now.sigma) ** 2 * (now.sigma**2 - (now.alpha / then.alpha * then.sigma) ** 2)
         fresh = eta**2 * variance.clamp(min=0)
-        kept = torch.sqrt((sigma_s**2 - fresh).clamp(min=0))
-        return Gaussian(alpha_s * p.x + kept * p.n, torch.sqrt(fresh))
+        kept = torch.sqrt((then.sigma**2 - fresh).clamp(min=0))
+        return Gaussian(then.alpha * p.x + kept * p.n, torch.sqrt(fresh))
 
     def reverse_linear(self, z: Tensor, t: Tensor, s: Tensor) -> Gaussian:
-        (alpha_t, sigma_t), (alpha_s, sigma_s) = (self.schedule.scales(trailing(u, z)) for u in (t, s))
-        if bool((alpha_t < _LEAST_SIGNAL).any()):
+        now, then = self.at(t, z), self.at(s, z)
+        if bool((now.alpha < _LEAST_SIGNAL).any()):
             raise InputError(f"{self.schedule} has no signal at the source, by which splitting divides; choose another")
-        grow = alpha_s / alpha_t
-        return Gaussian(grow * z, torch.sqrt(((grow * sigma_t) ** 2 - sigma_s**2).clamp(min=0)))
+        grow = then.alpha / now.alpha
+        return Gaussian(grow * z, torch.sqrt(((grow * now.sigma) ** 2 - then.sigma**2).clamp(min=0)))
 
     def finish(self, p: Estimate, z: Tensor, rng: Streams) -> Tensor:
         return self.embedding.quantize(p.x)

@@ -43,7 +43,9 @@ def assert_padding_ignored(
     assert_same(narrow, dict(function(x)), rtol=atol, atol=atol)
 
 
-def assert_batch_invariant(function: Callable[[Tensor], Any], count: int, sizes: tuple[int, ...] = (1, 3), **close: Any) -> None:
+def assert_batch_invariant(
+    function: Callable[[Tensor], Any], count: int, sizes: tuple[int, ...] = (1, 3), **close: float
+) -> None:
     """A sample does not depend on its batch mates.
 
     Arguments:
@@ -54,7 +56,7 @@ def assert_batch_invariant(function: Callable[[Tensor], Any], count: int, sizes:
     """
     everything = function(torch.arange(count))
     for size in sizes:
-        for chunk in torch.arange(count).split(size):
+        for chunk in torch.split(torch.arange(count), size):
             assert_same(function(chunk), pick(everything, chunk), **close)
 
 

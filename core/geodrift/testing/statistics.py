@@ -36,7 +36,8 @@ def chi_square(counts: Tensor, probabilities: Tensor) -> float:
     expected = counts.sum() * probabilities[possible]
     freedom = int(possible.sum()) - 1
     statistic = float((torch.square(counts[possible] - expected) / expected).sum())
-    return ((statistic / freedom) ** (1 / 3) - 1 + 2 / (9 * freedom)) / math.sqrt(2 / (9 * freedom))
+    centred: float = (statistic / freedom) ** (1 / 3) - 1 + 2 / (9 * freedom)
+    return centred / math.sqrt(2 / (9 * freedom))
 
 
 def correlation(a: Tensor, b: Tensor) -> float:

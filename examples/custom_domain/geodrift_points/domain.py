@@ -32,7 +32,7 @@ class Points:
 
     def read(self, path: Path, where: Mapping[str, str]) -> Reading:
         objects, refused = [], []
-        for number, line in enumerate(_lines(path), 1):
+        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").split(), 1):
             try:
                 x, y = map(float, line.split(","))
                 objects.append((x, y))
@@ -88,13 +88,6 @@ class Points:
 
     def same(self, one: Point, other: Point) -> bool:
         return bool(np.allclose(one, other, atol=1e-5))
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8").split()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from None
 
 
 def _radii(points: Sequence[Point]) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from rdkit import Chem
-from rdkit.Chem import rdDepictor
+from rdkit.Chem import rdCoordGen, rdDepictor
 from rdkit.Chem.Draw import rdMolDraw2D
 
 from geodrift_graphs.molecules.correct import overvalent
@@ -21,8 +21,8 @@ from geodrift_graphs.molecules.vocabulary import sanitised
 from geodrift_graphs.report.elements import TILE, Tile
 
 _BOND = 1.5  # length of a bond in RDKit's depictions, Å
-_LONGEST = 19.0  # px
-_MARGIN = 26  # px of a tile that labels need
+_LONGEST = 17.0  # px
+_MARGIN = 20  # px of a tile that labels need
 _GREEN = "2e9150"
 _ELEMENTS = {7: "3b6fd9", 8: "dc3f34", 9: _GREEN, 15: "c26a12", 16: "a67c00", 17: _GREEN, 35: "a8542f", 53: "8a52c4"}
 _STROKE = re.compile(r"style='fill:none;[^']*?stroke:(#\w{6});stroke-width:([\d.]+)px;[^']*'")
@@ -45,13 +45,15 @@ def _placed(molecule: Chem.Mol, valid: Chem.Mol | None) -> Chem.Mol:
     """A copy with flat coordinates, ready to be drawn."""
     if valid is not None:
         flat = rdMolDraw2D.PrepareMolForDrawing(valid, kekulize=True, addChiralHs=False)
+        rdCoordGen.AddCoords(flat)
     else:
         flat = Chem.Mol(molecule)
         flat.UpdatePropertyCache(strict=False)
         Chem.FastFindRings(flat)
-    rdDepictor.Compute2DCoords(flat, useRingTemplates=True)
+        rdDepictor.Compute2DCoords(flat)
     if flat.GetNumAtoms():
-        rdDepictor.StraightenDepiction(flat)
+        rdDepictor.NormalizeDepiction(flat)
+        rdDepictor.StraightenDepiction(flat, minimizeRotation=True)
     return flat
 
 
@@ -70,14 +72,16 @@ def _marks(flat: Chem.Mol, bond: float, valid: bool) -> str:
     options.prepareMolsBeforeDrawing = options.clearBackground = False
     options.fixedBondLength = bond
     options.bondLineWidth = 1.5
-    options.padding = 0.06
+    options.padding = 0.03
     options.highlightRadius = 0.35
+    options.flagCloseContactsDist = -1
     options.useBWAtomPalette()
     if valid:
         options.updateAtomPalette({number: _rgb(colour) for number, colour in _ELEMENTS.items()})
     canvas.DrawMolecule(flat, highlightAtoms=[] if valid else overvalent(Chem.Mol(flat)), highlightBonds=[])
     canvas.FinishDrawing()
-    return _themed(canvas.GetDrawingText())
+    colour = "--ink" if valid else "--muted"
+    return f'<g color="var({colour})">{_themed(canvas.GetDrawingText())}</g>'
 
 
 def _rgb(colour: str) -> tuple[float, ...]:

@@ -3,7 +3,7 @@ r"""Graphs as pictures.
 Nodes are placed by stress majorisation: the positions that minimise
 :math:`\sum_{i<j} d_{ij}^{-2} (|x_i - x_j| - d_{ij})^2` for the path lengths :math:`d`, the energy of Kamada and Kawai.
 One step is :math:`X \leftarrow V^+ B(X) X`, which never increases it; the start is classical scaling of :math:`d`.
-Nodes in different pieces are as far apart as the most distant nodes in one piece, and one more.
+Nodes in different pieces are a little over half as far apart as the most distant nodes in one piece.
 
 References:
     | Graph Drawing by Stress Majorization (Gansner, Koren, North, 2004)
@@ -52,7 +52,7 @@ def layout(adjacency: Floats) -> Floats:
 def _distances(adjacency: Floats) -> Floats:
     distance: Floats = shortest_path(adjacency, unweighted=True)
     finite = np.isfinite(distance)
-    return np.where(finite, distance, distance[finite].max(initial=0) + 1)
+    return np.where(finite, distance, 0.6 * distance[finite].max(initial=0) + 1)
 
 
 def _scaling(distance: Floats) -> Floats:
@@ -71,7 +71,7 @@ def _tile(adjacency: Floats) -> Tile:
     main = piece == np.bincount(piece).argmax()
     edges = "".join(f"M{_at(places[i])}L{_at(places[j])}" for i, j in np.argwhere(np.triu(adjacency, 1)))
     size = float(np.clip(36 / np.sqrt(len(adjacency)), 3, 9))
-    lines = f'<path d="{edges}" fill="none" stroke="currentColor" stroke-opacity=".45"/>'
+    lines = f'<path d="{edges}" fill="none" stroke="var(--ink)" stroke-opacity=".45"/>'
     others = "" if main.all() else _dots(places[~main], "--alert", size)
     return Tile(lines + _dots(places[main], "--accent", size) + others, good=pieces == 1)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
+from statistics import median
 
 TILE = (150, 120)  # width and height of one picture of a sample, px
 
@@ -34,16 +35,16 @@ class Tile:
     marks: str
     good: bool
 
-    def group(self, place: str = "") -> str:
-        """The marks in the colour that says whether it is good."""
-        colour = "--ink" if self.good else "--muted"
-        return f'<g{place} color="var({colour})">{self.marks}</g>'
-
 
 def section(title: str, *parts: str) -> str:
     """A titled part of the page."""
     content = "\n".join(part for part in parts if part)
     return f"<section>\n<h2>{escape(title)}</h2>\n{content}\n</section>\n"
+
+
+def tiles(cards: Iterable[str], sizes: Sequence[int], usual: int) -> str:
+    """Pictures of samples in rows, larger ones when most samples are larger than usual."""
+    return grid("tiles large" if sizes and median(sizes) > usual else "tiles", cards)
 
 
 def grid(kind: str, cards: Iterable[str]) -> str:
@@ -54,7 +55,7 @@ def grid(kind: str, cards: Iterable[str]) -> str:
 def card(tile: Tile, label: str, title: str, *lines: str) -> str:
     """A picture with a title and further lines below; all of it is plain text."""
     width, height = TILE
-    picture = f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}">{tile.group()}</svg>'
+    picture = f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}">{tile.marks}</svg>'
     caption = "".join(f'<span class="line" title="{escape(line)}">{escape(line)}</span>' for line in lines if line)
     kind = "" if tile.good else ' class="bad"'
     return f"<figure{kind}>{picture}<figcaption><b>{escape(title)}</b>{caption}</figcaption></figure>"
@@ -65,11 +66,11 @@ def sheet(tiles: Sequence[Tile], columns: int) -> str:
     width, height = TILE
     columns = max(1, min(columns, len(tiles)))
     places = ((i % columns * width, i // columns * height) for i in range(len(tiles)))
-    groups = [tile.group(f' transform="translate({x} {y})"') for tile, (x, y) in zip(tiles, places, strict=True)]
+    groups = [f'<g transform="translate({x} {y})">{tile.marks}</g>' for tile, (x, y) in zip(tiles, places, strict=True)]
     rows = max(1, -(-len(tiles) // columns))
     return _SHEET.format(w=columns * width, h=rows * height, count=len(tiles), tiles="\n".join(groups))
 
 
 def part(hits: int, total: int) -> str:
     """A share in percent."""
-    return f"{100 * hits / total:.1f} %" if total else "–"
+    return f"{100 * hits / total:.1f}\u00a0%" if total else "–"

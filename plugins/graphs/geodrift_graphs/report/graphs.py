@@ -9,12 +9,14 @@ import networkx as nx
 import numpy as np
 
 from geodrift_graphs.report import drawing
-from geodrift_graphs.report.elements import card, grid, part, section
-from geodrift_graphs.report.histogram import Floats, histograms
+from geodrift_graphs.report.elements import card, part, section, tiles
+from geodrift_graphs.report.histogram import Values, histograms
 
 DRAWN = 48
+_USUAL = 40  # nodes that a small picture has room for
 MEASURED = 1000  # graphs that histograms are made from, evenly spaced in the list
-_NAMES = ("Degree of a node", "Clustering of a node", "Nodes", "Edges")
+_NAMES = ("Degree of a node", "Clustering of a node", "Triangles", "Density", "Nodes", "Edges")
+_KINDS = (np.int64, np.float64, np.int64, np.float64, np.int64, np.int64)
 
 
 def graphs(samples: Sequence[nx.Graph[Any]], reference: Sequence[nx.Graph[Any]]) -> tuple[str, str]:
@@ -28,18 +30,18 @@ def _pictures(samples: Sequence[nx.Graph[Any]]) -> str:
     counts = f"{len(samples):,} samples, {whole:,} connected ({part(whole, len(samples))}). "
     shown = samples[:DRAWN]
     about = f"Drawn are the first {len(shown)}, as they came. " if len(shown) < len(samples) else ""
-    tiles = drawing.tiles(shown)
-    dashed = "" if all(tile.good for tile in tiles) else "A dashed frame is around graphs that are not connected."
+    pictures = drawing.tiles(shown)
+    dashed = "" if all(tile.good for tile in pictures) else "A dashed frame is around graphs that are not connected."
     cards = [
         card(tile, f"Graph {index}: {_size(graph)}", f"{index}", _size(graph))
-        for index, (graph, tile) in enumerate(zip(shown, tiles, strict=True))
+        for index, (graph, tile) in enumerate(zip(shown, pictures, strict=True))
     ]
-    return section("Samples", f"<p>{counts}{about}{dashed}</p>", grid("tiles", cards))
+    return section("Samples", f"<p>{counts}{about}{dashed}</p>", tiles(cards, list(map(len, shown)), _USUAL))
 
 
 def _size(graph: nx.Graph[Any]) -> str:
     pieces = _pieces(graph)
-    text = f"{len(graph)} nodes, {graph.number_of_edges()} edges"
+    text = f"nodes {len(graph)}, edges {graph.number_of_edges()}"
     return text if pieces == 1 else f"{text}, {pieces} pieces"
 
 
@@ -47,12 +49,14 @@ def _pieces(graph: nx.Graph[Any]) -> int:
     return int(nx.number_connected_components(graph))
 
 
-def _columns(graphs: Sequence[nx.Graph[Any]]) -> list[Floats]:
+def _columns(graphs: Sequence[nx.Graph[Any]]) -> list[Values]:
     some = graphs[:: max(1, -(-len(graphs) // MEASURED))]
     values = (
         [degree for graph in some for _, degree in graph.degree()],
         [value for graph in some for value in nx.clustering(graph).values()],
+        [sum(nx.triangles(graph).values()) // 3 for graph in some],
+        [nx.density(graph) for graph in some],
         [len(graph) for graph in some],
         [graph.number_of_edges() for graph in some],
     )
-    return [np.array(column, np.float64) for column in values]
+    return [np.array(column, kind) for column, kind in zip(values, _KINDS, strict=True)]

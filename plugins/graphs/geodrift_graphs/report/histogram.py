@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from html import escape
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,22 +13,23 @@ from numpy.typing import NDArray
 from geodrift_graphs.report.elements import grid
 
 Floats = NDArray[np.float64]
+Values = NDArray[Any]  # whole numbers or not, which decides the bars
 
 LEGEND = '<p class="legend"><span class="bar">generated</span>{}</p>'
 _LINE = '<span class="outline">reference</span>'
 _BINS = 24
-_TAILS = (0.002, 0.998)  # the range shown of numbers that are not counts
+_TAILS = (0.002, 0.998)  # the range shown of numbers that are not whole
 _WIDTH, _HEIGHT, _FLOOR, _TOP = 300, 150, 124, 22  # px: the picture, its axis, its highest bar
 
 
-def histograms(names: Sequence[str], samples: Sequence[Floats], reference: Sequence[Floats]) -> str:
+def histograms(names: Sequence[str], samples: Sequence[Values], reference: Sequence[Values]) -> str:
     """A card for each name that has values; whole numbers have bars of their own."""
     cards = [_card(name, x, y) for name, x, y in zip(names, samples, reference, strict=True) if len(x)]
     legend = LEGEND.format(_LINE if any(len(y) for y in reference) else "")
     return legend + grid("charts", cards) if cards else ""
 
 
-def _card(name: str, x: Floats, y: Floats) -> str:
+def _card(name: str, x: Values, y: Values) -> str:
     edges = _edges(np.concatenate([x, y]))
     bars, outline = (np.histogram(values, edges)[0] / max(len(values), 1) for values in (x, y))
     means = f"mean {x.mean():.4g}" + (f", reference {y.mean():.4g}" if len(y) else "")
@@ -36,15 +38,15 @@ def _card(name: str, x: Floats, y: Floats) -> str:
         f'<path class="bars" d="{_bars(edges, bars / top)}"/>',
         f'<path class="outline" d="{_outline(edges, outline / top)}"/>' if len(y) else "",
         *(_tick(value, edges) for value in _ticks(float(edges[0]), float(edges[-1]))),
-        f'<path class="axis" d="M0 {_FLOOR}H{_WIDTH}"/><text x="0" y="12">{100 * top:.2g} %</text>',
+        f'<path class="axis" d="M0 {_FLOOR}H{_WIDTH}"/><text x="0" y="12">{100 * top:.3g} %</text>',
     ]
     label = escape(f"Histogram of {name}: {means}")
     picture = f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{label}">{"".join(marks)}</svg>'
     return f"<figure>{picture}<figcaption><b>{escape(name)}</b> {escape(means)}</figcaption></figure>"
 
 
-def _edges(values: Floats) -> Floats:
-    if (values == values.round()).all():
+def _edges(values: Values) -> Floats:
+    if np.issubdtype(values.dtype, np.integer):
         low, high = values.min(), values.max()
         step = np.ceil((high - low + 1) / _BINS)
         counts: Floats = low - 0.5 + step * np.arange(max(4, np.ceil((high - low + 1) / step)) + 1)

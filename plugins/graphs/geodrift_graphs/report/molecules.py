@@ -15,15 +15,16 @@ from rdkit.Chem.Scaffolds import MurckoScaffold
 from geodrift_graphs.molecules.properties import table
 from geodrift_graphs.molecules.vocabulary import problem, sanitised
 from geodrift_graphs.report import depiction
-from geodrift_graphs.report.elements import card, grid, part, section
-from geodrift_graphs.report.histogram import Floats, histograms
+from geodrift_graphs.report.elements import card, part, section, tiles
+from geodrift_graphs.report.histogram import Values, histograms
 
-DRAWN = 64
+DRAWN = 48
+_USUAL = 14  # heavy atoms that a small picture has room for
 LISTED = 50  # samples that are not valid, named with the reason
 MEASURED = 3000  # molecules that histograms and scaffolds are made from, evenly spaced in the list
 _SCAFFOLDS = 8
-_VALENCE = re.compile(r"Explicit valence for atom # (\d+) (\w+), (\d+), is greater than permitted")
-_NAMES = {"qed": "QED", "logp": "logP", "weight": "Weight, Da", "rings": "Rings"}
+_VALENCE = re.compile(r"Explicit valence for atom # (\d+) (\S+), (\d+), is greater than permitted")
+_NAMES = {"qed": "QED", "logp": "logP", "weight": "Weight, Da", "tpsa": "Polar surface, Å²", "rings": "Rings"}
 
 
 @dataclass(frozen=True)
@@ -71,16 +72,17 @@ def _pictures(entries: Sequence[Entry]) -> str:
     shown = entries[:DRAWN]
     about = f"Drawn are the first {len(shown)}, as they came. " if len(shown) < len(entries) else ""
     dashed = "A dashed frame is around what is not valid." if any(entry.reason for entry in shown) else ""
-    tiles = depiction.tiles([entry.molecule for entry in shown])
+    pictures = depiction.tiles([entry.molecule for entry in shown])
+    sizes = [entry.molecule.GetNumAtoms() for entry in shown]
     cards = [
         card(tile, f"Molecule {entry.index}: {entry.smiles}", f"{entry.index}", entry.smiles, _brief(entry.reason))
-        for entry, tile in zip(shown, tiles, strict=True)
+        for entry, tile in zip(shown, pictures, strict=True)
     ]
-    return section("Samples", f"<p>{counts}{about}{dashed}</p>", grid("tiles", cards))
+    return section("Samples", f"<p>{counts}{about}{dashed}</p>", tiles(cards, sizes, _USUAL))
 
 
 def _brief(reason: str) -> str:
-    return _VALENCE.sub(r"\2\1 has valence \3", reason)
+    return _VALENCE.sub(r"\2\1: valence \3", reason)
 
 
 def _invalid(entries: Sequence[Entry]) -> str:
@@ -103,10 +105,11 @@ def _properties(valid: Sequence[Chem.Mol], real: Sequence[Chem.Mol]) -> str:
     return section("Properties", charts) if charts else ""
 
 
-def _columns(molecules: Sequence[Chem.Mol]) -> list[Floats]:
+def _columns(molecules: Sequence[Chem.Mol]) -> list[Values]:
     columns = table(molecules, _NAMES)
-    atoms = [float(molecule.GetNumHeavyAtoms()) for molecule in molecules]
-    return [np.array(column, np.float64) for column in (*(columns.get(name, []) for name in _NAMES), atoms)]
+    atoms = np.array([molecule.GetNumHeavyAtoms() for molecule in molecules], np.int64)
+    kinds = {"rings": np.int64}
+    return [*(np.array(columns.get(name, []), kinds.get(name, np.float64)) for name in _NAMES), atoms]
 
 
 def _scaffolds(valid: Sequence[Chem.Mol], real: Sequence[Chem.Mol]) -> str:
@@ -115,14 +118,14 @@ def _scaffolds(valid: Sequence[Chem.Mol], real: Sequence[Chem.Mol]) -> str:
     common = sorted(found, key=lambda core: (-found[core], core))[:_SCAFFOLDS]
     if not common:
         return ""
-    tiles = depiction.tiles([Chem.MolFromSmiles(core) for core in common])
+    pictures = depiction.tiles([Chem.MolFromSmiles(core) for core in common])
     compared = [f"reference {part(known[core], len(real))}" if real else "" for core in common]
     cards = [
         card(tile, f"Scaffold {core}", part(found[core], len(valid)), other, core)
-        for core, tile, other in zip(common, tiles, compared, strict=True)
+        for core, tile, other in zip(common, pictures, compared, strict=True)
     ]
     about = f"The most frequent of {len(found):,}; {part(open_chains, len(valid))} of the molecules have no ring."
-    return section("Scaffolds", f"<p>{about}</p>", grid("tiles", cards))
+    return section("Scaffolds", f"<p>{about}</p>", tiles(cards, [], _USUAL))
 
 
 def _scaffold(molecule: Chem.Mol) -> str:

@@ -1,0 +1,28 @@
+"""Laws, exact denoisers and measures that the tests of the core and of plugins share."""
+
+from geodrift.testing.assertions import (
+    Counted,
+    assert_batch_invariant,
+    assert_equivariant,
+    assert_invariant,
+    assert_padding_ignored,
+)
+from geodrift.testing.laws import (
+    check_embedding,
+    check_grid,
+    check_row,
+    check_schedule,
+    check_space,
+    check_time_law,
+)
+from geodrift.testing.oracle import Exact, Points
+from geodrift.testing.orders import Moments, Probe, order, propagate, run
+from geodrift.testing.states import assert_same, pick, ragged, widen
+from geodrift.testing.statistics import chi_square, correlation, kolmogorov_smirnov
+
+__all__ = [
+    "Counted", "Exact", "Moments", "Points", "Probe", "assert_batch_invariant", "assert_equivariant",
+    "assert_invariant", "assert_padding_ignored", "assert_same", "check_embedding", "check_grid", "check_row",
+    "check_schedule", "check_space", "check_time_law", "chi_square", "correlation", "kolmogorov_smirnov", "order",
+    "pick", "propagate", "ragged", "run", "widen",
+]

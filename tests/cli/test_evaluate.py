@@ -1,0 +1,91 @@
+"""Measuring and reporting: what was generated is what is measured, also where it is no molecule."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from geodrift.model import load
+from geodrift.testing.command import command
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory, trained: Path) -> Path:
+    folder = tmp_path_factory.mktemp("samples") / "few"
+    assert command("generate", "graphs", "--checkpoint", trained, "-n", 40, "--out", folder).code == 0
+    return folder
+
+
+def by_name(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {metric["name"]: metric for metric in document["metrics"]}
+
+
+def test_files_measure_as_the_objects_do(samples: Path, trained: Path) -> None:
+    model = load(trained)
+    direct = {metric.name: metric.value for metric in model.evaluate(model.generate(40))}
+    result = command("evaluate", "graphs", samples, "--json")
+    assert result.code == 0
+    assert {name: metric["value"] for name, metric in by_name(result.document).items()} == direct
+    assert direct["valid"] < 1
+    assert json.loads((samples / "metrics.json").read_text()) == result.document
+
+
+def test_figures_have_an_interval_a_floor_and_n(samples: Path, molecules: Path, tmp_path: Path) -> None:
+    out = tmp_path / "figures.json"
+    result = command("evaluate", "graphs", samples, "--train", molecules, "--out", out, "--json")
+    valid = by_name(result.document)["valid"]
+    assert valid["n"] == 40
+    assert valid["low"] <= valid["value"] <= valid["high"]
+    assert (valid["floor"], valid["better"]) == (1.0, "higher")
+    assert result.document["train"] == {"path": str(molecules), "where": {}, "count": 30}
+    assert json.loads(out.read_text()) == result.document
+
+
+def test_rows_can_be_chosen(samples: Path, molecules: Path) -> None:
+    chosen = ("--train", molecules, "--train-where", "rows=:10")
+    assert command("evaluate", "graphs", samples, *chosen, "--json").document["train"]["count"] == 10
+
+
+def test_the_table_names_every_column(samples: Path) -> None:
+    result = command("evaluate", "graphs", samples)
+    assert result.code == 0
+    assert all(word in result.output for word in ("metric", "value", "95 % interval", "floor", "n", "better", "valid"))
+
+
+def test_a_file_of_samples_is_measured_with_its_bad_lines(tmp_path: Path) -> None:
+    path = tmp_path / "mine.smi"
+    path.write_text("CCO\nCC(C)(C)(C)C\nnonsense\nCC\n")
+    document = command("evaluate", "graphs", path, "--json").document
+    assert by_name(document)["valid"] | {"low": 0, "high": 0} == {
+        "name": "valid", "value": 0.5, "n": 4, "low": 0, "high": 0, "floor": None, "better": "higher",
+    }  # fmt: skip
+    assert (tmp_path / "mine.smi.metrics.json").exists()
+
+
+def test_unknown_options_name_the_nearest(samples: Path) -> None:
+    result = command("evaluate", "graphs", samples, "--option", "sed=1")
+    assert result.code == 2
+    assert 'no option of evaluate "sed" (did you mean "seed"?)' in result.message
+
+
+def test_the_report_shows_the_figures(samples: Path) -> None:
+    command("evaluate", "graphs", samples)
+    (samples / "report.html").unlink()
+    result = command("report", samples, "--json")
+    figures = len(json.loads((samples / "metrics.json").read_text())["metrics"])
+    assert result.document == {"report": str(samples / "report.html"), "samples": 40, "metrics": figures}
+    assert "<table" in (samples / "report.html").read_text()
+
+
+def test_the_report_measures_against_data(samples: Path, molecules: Path) -> None:
+    assert command("report", samples, "--train", molecules).code == 0
+    assert json.loads((samples / "metrics.json").read_text())["train"]["count"] == 30
+
+
+def test_a_manifest_of_a_newer_geodrift_is_refused(samples: Path, tmp_path: Path) -> None:
+    values = json.loads((samples / "manifest.json").read_text())
+    (tmp_path / "manifest.json").write_text(json.dumps({**values, "format": 2}))
+    result = command("report", tmp_path)
+    assert result.code == 2
+    assert result.message.endswith("format 2, this geodrift reads 1; upgrade geodrift")
