@@ -69,6 +69,7 @@ class Sample(Section):
         grid: Kind of time grid.
         steps: Steps of the solver.
         guidance: Scale of classifier-free guidance; one is plain conditioning.
+        temperature: Of the beliefs about classes; below one trades diversity for fidelity.
         batch_size: Samples at once.
         precision: Of the network, `32` or `bf16`.
     """
@@ -77,6 +78,7 @@ class Sample(Section):
     grid: str | Table = "uniform"
     steps: int = Field(50, gt=0)
     guidance: float = Field(1.0, ge=0)
+    temperature: float = Field(1.0, gt=0)
     batch_size: int = Field(256, gt=0)
     precision: Literal["32", "bf16"] = "32"
 

@@ -17,6 +17,7 @@ from geodrift.denoiser import Denoiser
 from geodrift.domain import Codec, Domain
 from geodrift.errors import InputError, unknown
 from geodrift.guidance.cfg import ClassifierFree
+from geodrift.guidance.temperature import Tempered
 from geodrift.metric import Metric
 from geodrift.plugins import domain as find
 from geodrift.rng import Streams
@@ -119,7 +120,7 @@ class Model:
     ) -> State:
         """The samples with these numbers as one state."""
         solver, grid = solvers.build(settings.solver), grids.build(settings.grid)
-        denoise = ClassifierFree(self.denoiser.eval(), settings.guidance)
+        denoise = Tempered(ClassifierFree(self.denoiser.eval(), settings.guidance), settings.temperature)
         rng = Streams.of(seed, torch.arange(numbers.start, numbers.stop), self.device)
         asked = {k: v.to(self.device) for k, v in self.conditions(len(numbers), conditions).items()}
         like = self.codec.blank(rng, asked).to(self.device)

@@ -8,11 +8,11 @@ import pytest
 
 from geodrift.config import Config
 from geodrift.domain import Symmetry
-from geodrift.plugins import domain
 from geodrift.rng import Streams
 from geodrift.state import State
 from geodrift.testing.command import command
 from geodrift.testing.domain import check
+from geodrift_graphs.domain import Graphs
 
 SMALL = {"hidden": 16, "edge_hidden": 8, "layers": 1, "heads": 2}
 SETTINGS = [argument for key, value in SMALL.items() for argument in ("--set", f"network.{key}={value}")]
@@ -23,9 +23,6 @@ def test_graphs_keep_the_laws() -> None:
     broken = [outcome for outcome in result.document if not outcome["passed"]]
     assert (result.code, broken) == (0, [])
     assert len(result.document) == 11
-
-
-Graphs: Any = type(domain("graphs"))
 
 
 class Lossy(Graphs):

@@ -18,7 +18,8 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     names = ("needy", "faulty")
     entries = {name: EntryPoint(name, f"geodrift_{name}:domain", plugins.GROUP) for name in names}
-    monkeypatch.setattr(plugins, "entries", lambda found=plugins.entries(): {**found, **entries})
+    installed = {**plugins.entries(), **entries}
+    monkeypatch.setattr(plugins, "entries", lambda: installed)
     plugins.status.cache_clear()
 
 

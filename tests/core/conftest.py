@@ -15,10 +15,13 @@ from geodrift.solvers.grids import grids
 
 SCHEDULES = [schedules.build(kind) for kind in schedules.kinds] + [VP(0.5, 5.0), VE(0.1, 5.0), EDM(5.0)]
 ROWS = [row for row in map(parametrizations.build, parametrizations.kinds) if isinstance(row, Linear)] + [Karras(2.0)]
+# Noise that grows gently, so that few steps show an order.
+PATHS = [VE(0.1, 5.0) if kind == "ve" else EDM(5.0) if kind == "edm" else schedules.build(kind) for kind in schedules.kinds]
 PARTS = {
+    "path": PATHS,
     "schedule": SCHEDULES,
     "row": ROWS,
-    "solver": [solvers.build(kind) for kind in solvers.kinds],
+    "any_solver": [solvers.build(kind) for kind in solvers.kinds],
     "grid": [grids.build(kind) for kind in grids.kinds],
     "time_law": [time_laws.build(kind) for kind in time_laws.kinds],
 }

@@ -78,3 +78,13 @@ def test_the_codec_is_lossless_here() -> None:
     codec = domain.fit(molecules(), {})
     state, _ = codec.batch(codec.compact(molecules()).arrays, torch.arange(len(LINES)))
     assert [smiles(m) for m in codec.decode(state)] == [smiles(m) for m in molecules()]
+
+
+def test_a_low_temperature_draws_the_likeliest_classes() -> None:
+    model = untrained({"kind": "discrete-flow"}, NETWORKS[0])
+    settings = model.config.sample.model_copy(update={"solver": "reveal", "steps": 1, "temperature": 1e-4})
+    drawn = model.draw(range(16), 0, settings, {"atoms": 4})
+    masked = model.denoiser.process.prior(model.codec.blank(Streams.of(0, 16), {"atoms": torch.full((16,), 4.0)}), Streams.of(0, 16))
+    belief = model.denoiser(masked, torch.ones(()), {})
+    for name in ("nodes", "edges"):
+        assert torch.equal(drawn[name], belief[name].probs.argmax(-1))

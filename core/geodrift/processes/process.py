@@ -28,6 +28,10 @@ class Prediction(ABC):
     def extrapolate(self, base: Any, scale: float) -> Any:
         """Go from `base` towards this prediction, `scale` times as far: one is this prediction, zero is `base`."""
 
+    @abstractmethod
+    def tempered(self, temperature: float) -> Any:
+        """The prediction with its beliefs about classes sharpened; real numbers have none to sharpen."""
+
 
 @dataclass(frozen=True, eq=False)
 class Estimate(Prediction):
@@ -38,6 +42,9 @@ class Estimate(Prediction):
 
     def extrapolate(self, base: Estimate, scale: float) -> Estimate:
         return Estimate(base.x + scale * (self.x - base.x), base.n + scale * (self.n - base.n))
+
+    def tempered(self, temperature: float) -> Estimate:
+        return self
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +61,9 @@ class Belief(Prediction):
         both = torch.isfinite(base.log_probs) & torch.isfinite(self.log_probs)
         ahead = base.log_probs + scale * (self.log_probs - base.log_probs)
         return Belief(torch.log_softmax(torch.where(both, ahead, self.log_probs if scale else base.log_probs), -1))
+
+    def tempered(self, temperature: float) -> Belief:
+        return Belief(torch.log_softmax(self.log_probs / temperature, -1))
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,6 +28,9 @@ class Predictions(dict[str, Any], Prediction):
     def extrapolate(self, base: Mapping[str, Any], scale: float) -> Predictions:
         return Predictions({name: p.extrapolate(base[name], scale) for name, p in self.items()})
 
+    def tempered(self, temperature: float) -> Predictions:
+        return Predictions({name: p.tempered(temperature) for name, p in self.items()})
+
 
 @dataclass(frozen=True)
 class Product(Process):

@@ -60,9 +60,9 @@ class Subject:
         """The domain with this config, by default its own."""
         config = config or Config(domain=domain.name)
         objects = domain.examples()
+        assert len(objects) > 1, "examples() gives fewer than two objects"
         codec = domain.fit(objects, config.data)
         compact = codec.compact(objects)
-        assert len(objects) > 1, "examples() gives fewer than two objects"
         assert not compact.refused, f"the codec refuses an example: {compact.refused[:1]}"
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)

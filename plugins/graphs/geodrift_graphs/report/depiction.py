@@ -15,16 +15,19 @@ import numpy as np
 from rdkit import Chem
 from rdkit.Chem import rdCoordGen, rdDepictor
 from rdkit.Chem.Draw import rdMolDraw2D
+from scipy.spatial.distance import pdist
 
 from geodrift_graphs.molecules.correct import overvalent
 from geodrift_graphs.molecules.vocabulary import sanitised
+from geodrift_graphs.report.drawing import layout
 from geodrift_graphs.report.elements import TILE, Tile
 
 _BOND = 1.5  # length of a bond in RDKit's depictions, Å
+_COINCIDENT = 0.1  # Å; bonds without length cannot be drawn, so such atoms are placed like the nodes of a graph
 _LONGEST = 17.0  # px
 _MARGIN = 20  # px of a tile that labels need
 _GREEN = "2e9150"
-_ELEMENTS = {7: "3b6fd9", 8: "dc3f34", 9: _GREEN, 15: "c26a12", 16: "a67c00", 17: _GREEN, 35: "a8542f", 53: "8a52c4"}
+_ELEMENTS = {7: "4a7fe6", 8: "dc3f34", 9: _GREEN, 15: "c26a12", 16: "a67c00", 17: _GREEN, 35: "a8542f", 53: "8a52c4"}
 _STROKE = re.compile(r"style='fill:none;[^']*?stroke:(#\w{6});stroke-width:([\d.]+)px;[^']*'")
 _ELLIPSE = re.compile(r"(<ellipse [^>]*?)style='[^']*'")
 _CLASS = re.compile(r" class='[^']*'")
@@ -54,6 +57,10 @@ def _placed(molecule: Chem.Mol, valid: Chem.Mol | None) -> Chem.Mol:
     if flat.GetNumAtoms():
         rdDepictor.NormalizeDepiction(flat)
         rdDepictor.StraightenDepiction(flat, minimizeRotation=True)
+    places = flat.GetConformer().GetPositions()
+    if len(places) > 1 and pdist(places).min() < _COINCIDENT:
+        places[:, :2] = _BOND * layout(Chem.GetAdjacencyMatrix(flat))
+        flat.GetConformer().SetPositions(places)
     return flat
 
 

@@ -12,9 +12,9 @@ TILE = (150, 120)  # width and height of one picture of a sample, px
 _SHEET = """<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}" viewBox="0 0 {w} {h}" role="img"
  aria-label="{count} generated samples">
 <style>
-:root {{ --paper: #fff; --ink: #1f2328; --muted: #818b98; --accent: #2f6fdb; --alert: #cf4b32 }}
+:root {{ --paper: #fff; --ink: #1c2430; --muted: #818b98; --accent: #1f6f8b; --alert: #c4432b }}
 @media (prefers-color-scheme: dark) {{
-  :root {{ --paper: #0d1117; --ink: #e6edf3; --muted: #7d8590; --accent: #6ea8fe; --alert: #f0735a }}
+  :root {{ --paper: #1b2027; --ink: #e6eaf0; --muted: #7d8590; --accent: #6cc0de; --alert: #f0735a }}
 }}
 </style>
 <rect width="{w}" height="{h}" rx="8" fill="var(--paper)"/>

@@ -121,7 +121,7 @@ def _scaffolds(valid: Sequence[Chem.Mol], real: Sequence[Chem.Mol]) -> str:
     pictures = depiction.tiles([Chem.MolFromSmiles(core) for core in common])
     compared = [f"reference {part(known[core], len(real))}" if real else "" for core in common]
     cards = [
-        card(tile, f"Scaffold {core}", part(found[core], len(valid)), other, core)
+        card(tile, f"Scaffold {core}", part(found[core], len(valid)), core, other)
         for core, tile, other in zip(common, pictures, compared, strict=True)
     ]
     about = f"The most frequent of {len(found):,}; {part(open_chains, len(valid))} of the molecules have no ring."
