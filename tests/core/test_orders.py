@@ -110,7 +110,7 @@ def test_a_corrector_with_small_steps_keeps_the_marginal(solver: Solver, path: S
     coarse, fine = (propagate(solver, exact, start, grid(n, 0.6, 0.4), draws) for n in (32, 64))
     bias = float((2 * fine.variance - coarse.variance) / end.variance) - 1
     expected = 0.16**2 * float(torch.square(path.sigma(torch.tensor(0.4))) / end.variance)
-    assert bias == pytest.approx(expected, rel=0.2)
+    assert bias == pytest.approx(expected, rel=0.35)
     assert float((2 * fine.mean - coarse.mean - end.mean).abs() / end.variance.sqrt()) < 2e-3
 
 

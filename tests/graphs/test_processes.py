@@ -40,17 +40,19 @@ def untrained(process: dict[str, Any], network: dict[str, Any]) -> Model:
 
 
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda network: str(network["kind"]))
-@pytest.mark.parametrize("process", [process for process, _ in PROCESSES], ids=lambda process: "-".join(map(str, process.values())))
+@pytest.mark.parametrize("process", [process for process, _ in PROCESSES], ids=str)
 def test_every_parameter_learns_from_the_loss(process: dict[str, Any], network: dict[str, Any]) -> None:
     model = untrained(process, network)
     data = model.codec.compact(molecules())
     state, cond = model.codec.batch(data.arrays, torch.arange(len(LINES)))
     loss = Matching()(model.denoiser, state, cond, Streams.of(0, len(LINES)))
     loss.total.backward()
-    assert torch.isfinite(loss.total) and set(loss.parts) == {"nodes", "edges"}
-    heads = [p for name, p in model.denoiser.named_parameters() if p.grad is not None]
-    assert all(torch.isfinite(p.grad).all() for p in heads if p.grad is not None)
-    assert sum(float(p.grad.abs().sum()) > 0 for p in heads if p.grad is not None) > len(heads) / 2
+    assert torch.isfinite(loss.total)
+    assert set(loss.parts) == {"nodes", "edges"}
+    gradients = [weights.grad for weights in model.denoiser.parameters()]
+    known = [gradient for gradient in gradients if gradient is not None]
+    assert len(known) == len(gradients)
+    assert all(torch.isfinite(gradient).all() for gradient in known)
 
 
 @pytest.mark.parametrize(("process", "solver"), [(p, s) for p, many in PROCESSES for s in many], ids=str)
@@ -84,7 +86,8 @@ def test_a_low_temperature_draws_the_likeliest_classes() -> None:
     model = untrained({"kind": "discrete-flow"}, NETWORKS[0])
     settings = model.config.sample.model_copy(update={"solver": "reveal", "steps": 1, "temperature": 1e-4})
     drawn = model.draw(range(16), 0, settings, {"atoms": 4})
-    masked = model.denoiser.process.prior(model.codec.blank(Streams.of(0, 16), {"atoms": torch.full((16,), 4.0)}), Streams.of(0, 16))
+    blank = model.codec.blank(Streams.of(0, 16), {"atoms": torch.full((16,), 4.0)})
+    masked = model.denoiser.process.prior(blank, Streams.of(0, 16))
     belief = model.denoiser(masked, torch.ones(()), {})
     for name in ("nodes", "edges"):
         assert torch.equal(drawn[name], belief[name].probs.argmax(-1))

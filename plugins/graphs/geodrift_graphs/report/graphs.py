@@ -21,7 +21,8 @@ _KINDS = (np.int64, np.float64, np.int64, np.float64, np.int64, np.int64)
 
 def graphs(samples: Sequence[nx.Graph[Any]], reference: Sequence[nx.Graph[Any]]) -> tuple[str, str]:
     """The pictures, and the distributions."""
-    charts = histograms(_NAMES, _columns(samples), _columns(reference))
+    some, real = _spaced(samples), _spaced(reference)
+    charts = histograms(_NAMES, _columns(some), _columns(real), (len(some), len(real)))
     return _pictures(samples), section("Structure", charts) if charts else ""
 
 
@@ -49,14 +50,17 @@ def _pieces(graph: nx.Graph[Any]) -> int:
     return int(nx.number_connected_components(graph))
 
 
+def _spaced(graphs: Sequence[nx.Graph[Any]]) -> Sequence[nx.Graph[Any]]:
+    return graphs[:: max(1, -(-len(graphs) // MEASURED))]
+
+
 def _columns(graphs: Sequence[nx.Graph[Any]]) -> list[Values]:
-    some = graphs[:: max(1, -(-len(graphs) // MEASURED))]
     values = (
-        [degree for graph in some for _, degree in graph.degree()],
-        [value for graph in some for value in nx.clustering(graph).values()],
-        [sum(nx.triangles(graph).values()) // 3 for graph in some],
-        [nx.density(graph) for graph in some],
-        [len(graph) for graph in some],
-        [graph.number_of_edges() for graph in some],
+        [degree for graph in graphs for _, degree in graph.degree()],
+        [value for graph in graphs for value in nx.clustering(graph).values()],
+        [sum(nx.triangles(graph).values()) // 3 for graph in graphs],
+        [nx.density(graph) for graph in graphs],
+        [len(graph) for graph in graphs],
+        [graph.number_of_edges() for graph in graphs],
     )
     return [np.array(column, kind) for column, kind in zip(values, _KINDS, strict=True)]

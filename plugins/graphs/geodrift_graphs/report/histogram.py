@@ -15,17 +15,27 @@ from geodrift_graphs.report.elements import grid
 Floats = NDArray[np.float64]
 Values = NDArray[Any]  # whole numbers or not, which decides the bars
 
-LEGEND = '<p class="legend"><span class="bar">generated</span>{}</p>'
-_LINE = '<span class="outline">reference</span>'
+_LEGEND = '<p class="legend"><span class="bar">{:,} generated</span>{}</p>'
+_LINE = '<span class="outline">{:,} of the reference</span>'
 _BINS = 24
 _TAILS = (0.002, 0.998)  # the range shown of numbers that are not whole
 _WIDTH, _HEIGHT, _FLOOR, _TOP = 300, 150, 124, 22  # px: the picture, its axis, its highest bar
 
 
-def histograms(names: Sequence[str], samples: Sequence[Values], reference: Sequence[Values]) -> str:
-    """A card for each name that has values; whole numbers have bars of their own."""
+def histograms(
+    names: Sequence[str], samples: Sequence[Values], reference: Sequence[Values], counts: tuple[int, int]
+) -> str:
+    """A card for each name that has values; whole numbers have bars of their own.
+
+    Arguments:
+        names: Of what was measured.
+        samples: Values of each, from generated things.
+        reference: Values of each, from real things; empty arrays when there are none.
+        counts: Number of things measured in both.
+    """
     cards = [_card(name, x, y) for name, x, y in zip(names, samples, reference, strict=True) if len(x)]
-    legend = LEGEND.format(_LINE if any(len(y) for y in reference) else "")
+    generated, real = counts
+    legend = _LEGEND.format(generated, _LINE.format(real) if real else "")
     return legend + grid("charts", cards) if cards else ""
 
 

@@ -21,7 +21,7 @@ from geodrift_graphs.report.histogram import Values, histograms
 DRAWN = 48
 _USUAL = 14  # heavy atoms that a small picture has room for
 LISTED = 50  # samples that are not valid, named with the reason
-MEASURED = 3000  # molecules that histograms and scaffolds are made from, evenly spaced in the list
+MEASURED = 2000  # molecules that histograms and scaffolds are made from, evenly spaced in the list
 _SCAFFOLDS = 8
 _VALENCE = re.compile(r"Explicit valence for atom # (\d+) (\S+), (\d+), is greater than permitted")
 _NAMES = {"qed": "QED", "logp": "logP", "weight": "Weight, Da", "tpsa": "Polar surface, Å²", "rings": "Rings"}
@@ -101,7 +101,8 @@ def _invalid(entries: Sequence[Entry]) -> str:
 
 
 def _properties(valid: Sequence[Chem.Mol], real: Sequence[Chem.Mol]) -> str:
-    charts = histograms([*_NAMES.values(), "Heavy atoms"], _columns(valid), _columns(real))
+    names = [*_NAMES.values(), "Heavy atoms"]
+    charts = histograms(names, _columns(valid), _columns(real), (len(valid), len(real)))
     return section("Properties", charts) if charts else ""
 
 
