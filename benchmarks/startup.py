@@ -20,9 +20,8 @@ def seconds(*command: str) -> float:
 
 def main() -> None:
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 7
-    pairs = [
-        (seconds(sys.executable, "-m", "geodrift", "--help"), seconds(sys.executable, "-c", "pass")) for _ in range(runs)
-    ]
+    python = sys.executable
+    pairs = [(seconds(python, "-m", "geodrift", "--help"), seconds(python, "-c", "pass")) for _ in range(runs)]
     helps, bare = (median(side) for side in zip(*pairs, strict=True))
     print(f"geodrift --help {helps:.2f} s, python -c pass {bare:.2f} s, ratio {helps / bare:.1f} (median of {runs})")
 

@@ -24,6 +24,7 @@ from geodrift.metric import Metric
 FORMAT = 1
 MANIFEST = "manifest.json"
 METRICS = "metrics.json"
+_WRITING = ".writing-"  # what a killed process may leave
 
 
 class Manifest(BaseModel):
@@ -102,27 +103,30 @@ def opened(folder: Path) -> Manifest:
 
 
 def vacate(folder: Path, overwrite: bool = False) -> None:
-    """Make sure that samples can be written here; remove those of an earlier run if that is asked for.
+    """Make an empty folder for samples; remove those of an earlier run if that is asked for.
 
     Raises:
-        InputError: When the folder holds files, or is a file.
+        InputError: When the folder holds files, or cannot be made.
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: is a file; choose a folder with --out")
-    if not folder.exists() or not any(folder.iterdir()):
-        return
-    if not overwrite:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made: {error.strerror}") from None
+    held = any(not path.name.startswith(_WRITING) for path in folder.iterdir())
+    if held and not overwrite:
         raise InputError(f"{folder}: holds files already; choose another --out, or --overwrite an earlier run")
-    remove(folder)
+    if held:
+        remove(folder)
 
 
 def remove(folder: Path) -> None:
     """Remove the samples of an earlier run, and nothing else."""
     for name in [*opened(folder).files, METRICS, MANIFEST]:
         path = folder / Path(name).name
-        if path.is_dir():
-            shutil.rmtree(path)
-        path.unlink(missing_ok=True)
+        if path.is_file():
+            path.unlink()
 
 
 @contextmanager
@@ -132,7 +136,7 @@ def staged(folder: Path) -> Iterator[Path]:
     Raises:
         InputError: When the disk is full or the folder cannot be written; nothing is left behind.
     """
-    temporary = folder / f".writing-{os.getpid()}"
+    temporary = folder / f"{_WRITING}{os.getpid()}"
     try:
         temporary.mkdir(parents=True)
         yield temporary

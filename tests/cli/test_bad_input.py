@@ -107,6 +107,7 @@ def test_unknown_presets_and_domains_name_the_nearest(tmp_path: Path) -> None:
     assert refused(command("generate", "graphs", "--preset", "qm99", *ask)).startswith(
         'no preset for graphs "qm99" (did you mean "qm9"?); available: '
     )
+    assert refused(command("generate", "graph", "--checkpoint", tmp_path, *ask)).startswith('no domain "graph"')
     assert refused(command("generate", "graph", *ask)).startswith('no domain "graph" (did you mean "graphs"?)')
     assert refused(command("generate", "graphs", "--preset", "crystals/qm9", *ask)).startswith(
         'preset "crystals/qm9" belongs to crystals, not to graphs'
@@ -178,5 +179,5 @@ def test_an_output_that_cannot_be_written(tmp_path: Path, trained: Path) -> None
     file.write_text("mine")
     ask = ("generate", "graphs", "--checkpoint", trained, "-n", 1)
     assert refused(command(*ask, "--out", file)) == f"{file}: is a file; choose a folder with --out"
-    assert command(*ask, "--out", file / "below").code == 2
+    assert refused(command(*ask, "--out", file / "below")) == f"{file / 'below'}: cannot be made: Not a directory"
     assert file.read_text() == "mine"

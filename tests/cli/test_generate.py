@@ -112,6 +112,16 @@ def test_overwriting_replaces_the_earlier_run_alone(tmp_path: Path, generate: Ca
     assert len(domain("graphs").samples(tmp_path)) == 2
 
 
+def test_overwriting_removes_nothing_outside_the_folder(tmp_path: Path, generate: Callable[..., Result]) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/thesis.tex").write_text("years of work")
+    generate(tmp_path / "run", "-n", 2)
+    listed = {**manifest(tmp_path / "run"), "files": ["..", "../other/thesis.tex", ".", "other"]}
+    (tmp_path / "run/manifest.json").write_text(json.dumps(listed))
+    assert generate(tmp_path / "run", "-n", 2, "--overwrite").code == 0
+    assert (tmp_path / "other/thesis.tex").exists()
+
+
 def test_ctrl_c_keeps_what_is_finished(
     tmp_path: Path, generate: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,7 +28,9 @@ PARTS = {
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    for name in sorted(PARTS.keys() & set(metafunc.fixturenames)):
+    """Run a test that asks for a kind of part on all parts of it, unless it chooses for itself."""
+    chosen = {mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")}
+    for name in sorted((PARTS.keys() & set(metafunc.fixturenames)) - chosen):
         metafunc.parametrize(name, PARTS[name], ids=_name)
 
 

@@ -15,6 +15,7 @@ from geodrift.errors import InputError
 if TYPE_CHECKING:
     from geodrift.checkpoint import Checkpoint
     from geodrift.generation import Request, Run
+    from geodrift.samples import Manifest
 
 
 def generate(
@@ -59,11 +60,11 @@ def _source(domain: str, preset: str | None, checkpoint: Path | None) -> tuple[s
     from geodrift.model import has_weights, located, shipped
     from geodrift.plugins import domain as find
 
+    presets = find(domain).presets()
     if preset is not None and checkpoint is not None:
         raise InputError("--preset and --checkpoint: give one of them")
     if checkpoint is not None:
         return str(checkpoint), located(checkpoint)
-    presets = find(domain).presets()
     name = preset or next((name for name, folder in presets.items() if has_weights(folder)), None)
     if name is None:
         raise InputError(f"{domain}: no preset has weights; train one and give it with --checkpoint")
@@ -77,10 +78,7 @@ def _run(request: Request) -> Run:
         return request.run(tick)
 
 
-def _tell(out: Path, manifest: object) -> None:
-    from geodrift.samples import Manifest
-
-    assert isinstance(manifest, Manifest)
+def _tell(out: Path, manifest: Manifest) -> None:
     figures = "".join(f", {name} {value:.4g}" for name, value in manifest.glance.items())
     print(f"{out}: {manifest.count} samples in {manifest.seconds:.1f} s{figures}")
-    print(f"{out / 'report.html'}")
+    print(out / "report.html")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,11 +52,21 @@ def _run(session: Session, runtime: Fabric) -> None:
     from geodrift.train import launch
 
     last: dict[str, float] = {}
+    glance: dict[str, float] = {}
+
+    def tell(values: dict[str, float]) -> None:
+        last.update(values)
+        if "loss" not in values:
+            glance.update(values)
+
     with bar(session.model.config.train.steps, session.progress.step, shown=runtime.is_global_zero) as tick:
-        launch.launch(session, runtime, lambda progress, loss: tick(word=f"loss {loss:.4f}"), last.update)
-    figures = "".join(f", {name} {value:.4g}" for name, value in last.items())
+        launch.launch(session, runtime, lambda progress, loss: tick(word=_line({"loss": loss, **glance})), tell)
     if runtime.is_global_zero:
-        print(f"{session.folder}: {session.progress.step} steps{figures}")
+        print(f"{session.folder}: {session.progress.step} steps, {_line(last)}")
+
+
+def _line(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in values.items())
 
 
 def _stopped(session: Session) -> str:

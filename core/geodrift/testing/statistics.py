@@ -30,9 +30,11 @@ def kolmogorov_smirnov(values: Tensor, cdf: Callable[[Tensor], Tensor]) -> float
 
 def chi_square(counts: Tensor, probabilities: Tensor) -> float:
     """Pearson's statistic for `counts` under `probabilities`, as a standard normal number (Wilson, Hilferty)."""
-    possible = probabilities > 0
+    possible = probabilities > 1e-12
     if counts[~possible].sum() > 0:
         return math.inf
+    if possible.sum() == 1:
+        return 0.0
     expected = counts.sum() * probabilities[possible]
     freedom = int(possible.sum()) - 1
     statistic = float((torch.square(counts[possible] - expected) / expected).sum())

@@ -3,6 +3,7 @@ r"""From a config and a file of data to a training that can stop and go on."""
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -98,7 +99,9 @@ def _resumed(last: Checkpoint, config: Config) -> tuple[Model, Progress]:
 
 def _optimizer_tensors(tuner: torch.optim.Optimizer) -> dict[str, Tensor]:
     state = tuner.state_dict()["state"]
-    return {f"{index}.{name}": torch.as_tensor(value) for index, slots in state.items() for name, value in slots.items()}
+    return {
+        f"{index}.{name}": torch.as_tensor(value) for index, slots in state.items() for name, value in slots.items()
+    }
 
 
 def _load_optimizer(tuner: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
@@ -153,16 +156,24 @@ def glance(session: Session, count: int) -> dict[str, float]:
 
 
 def fabric(config: Config, device: str) -> Fabric:
-    """The runtime: device, precision, and the processes that torchrun or SLURM started."""
+    """The runtime: device, precision, and the processes that torchrun started."""
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces the precision
     precision: Any = {"32": "32-true", "bf16": "bf16-mixed"}[config.train.precision]
-    runtime = Fabric(accelerator=device, devices="auto" if device != "cpu" else 1, precision=precision)
+    processes, here = (int(os.environ.get(name, "1")) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
+    if processes > 1:
+        several: Any = {"strategy": "ddp", "devices": here, "num_nodes": processes // here}
+    else:
+        several = {"devices": 1 if device == "cpu" else "auto"}
+    runtime = Fabric(accelerator=device, precision=precision, **several)
     runtime.launch()
     return runtime
 
 
 def launch(
-    session: Session, runtime: Fabric, watch: Watch | None = None, tell: Callable[[dict[str, float]], None] | None = None
+    session: Session,
+    runtime: Fabric,
+    watch: Watch | None = None,
+    tell: Callable[[dict[str, float]], None] | None = None,
 ) -> None:
     """Train to the end, writing checkpoints and the log.
 

@@ -28,7 +28,8 @@ class Log:
     def _lines(self) -> list[str]:
         if not self._path.exists():
             return []
-        return [line for line in self._path.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("}\n")]
+        lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
+        return [line for line in lines if line.endswith("}\n")]
 
     def write(self, step: int, values: dict[str, float]) -> None:
         """Record numbers of this step."""

@@ -40,7 +40,10 @@ class Graphs:
 
     name = "graphs"
     version = __version__
-    fields = {"nodes": "classes, padded (B, N)", "edges": "classes of unordered pairs, padded (B, N (N - 1) / 2)"}
+    fields: Mapping[str, str] = {
+        "nodes": "classes, padded (B, N)",
+        "edges": "classes of unordered pairs, padded (B, N (N - 1) / 2)",
+    }
 
     def presets(self) -> Mapping[str, Path]:
         return _presets()

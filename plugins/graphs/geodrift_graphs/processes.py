@@ -60,7 +60,9 @@ def bayesian_flow(codec: Codec[Any], node_accuracy: float = 3.0, edge_accuracy: 
 
 
 @processes.register("rectified-flow")
-def rectified_flow(codec: Codec[Any], schedule: Schedule = Rectified(), predict: Parametrization = Classes()) -> Product:
+def rectified_flow(
+    codec: Codec[Any], schedule: Schedule = Rectified(), predict: Parametrization = Classes()
+) -> Product:
     """Straight paths from noise to one-hot vectors.
 
     Arguments:

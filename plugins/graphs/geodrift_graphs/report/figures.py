@@ -12,9 +12,9 @@ from html import escape
 
 from geodrift.metric import Better, Metric
 
-NOTE = (
-    "The interval covers 95 %. The floor is the same figure for as many real samples: what a perfect model would "
-    "reach. In the pictures, each on an axis of its own, a dot is the value, a line its interval, a tick the floor."
+_NOTE = (
+    "The floor is the same figure, measured on as many real samples. In the pictures, each on an axis of its own, a "
+    "dot is the value, a line its interval, a tick the floor."
 )
 _HEAD = ("Metric", "Value", "95 % interval", "Floor", "Value and floor", "n", "Better")
 _MEANING = {
@@ -43,7 +43,7 @@ def table(metrics: Sequence[Metric]) -> str:
     head = "".join(f'<th scope="col">{name}</th>' for name in _HEAD)
     rows = "\n".join(map(_row, metrics))
     body = f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
-    return f'<p>{NOTE}</p>\n<div class="wide">{body}</div>'
+    return f'<p>{_NOTE}</p>\n<div class="wide">{body}</div>'
 
 
 def _row(metric: Metric) -> str:

@@ -1,0 +1,195 @@
+"""Laws of sampling: what comes out of exact denoisers, and what it costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from geodrift.embeddings import OneHot, Ordinal
+from geodrift.errors import InputError
+from geodrift.layout import Padded
+from geodrift.processes import Affine, BayesianCategorical, Jump, Process, Product
+from geodrift.rng import Streams
+from geodrift.sampling import sample
+from geodrift.schedules import EDM, VE, VP, Cosine, Rectified, SubVP
+from geodrift.solvers import S4, Ancestral, EulerMaruyama, Langevin, PredictorCorrector, Reveal, Solver, Strang, euler, heun
+from geodrift.solvers.grids import Karras, Power
+from geodrift.state import State
+from geodrift.testing import Counted, Exact, Points, assert_batch_invariant, kolmogorov_smirnov, pick
+
+STOCHASTIC = [
+    Ancestral(),
+    EulerMaruyama(),
+    EulerMaruyama(scale=0.5),
+    PredictorCorrector(snr=0.1),
+    PredictorCorrector(Ancestral(), snr=0.1),
+    S4(snr=0.1),
+    Strang(),
+]
+JOINT = {
+    "continuous": Product({"nodes": Affine(VP(), OneHot(3)), "edges": Affine(VE(0.05, 10.0), Ordinal(3))}),
+    "straight": Product({"nodes": Affine(Rectified(), OneHot(3)), "edges": Affine(Cosine(), Ordinal(3))}),
+    "masked": Product({"nodes": Jump.masked(3), "edges": Jump.masked(3)}),
+    "marginal": Product({"nodes": Jump(3, (0.5, 0.3, 0.2)), "edges": Jump.uniform(3, schedule=Cosine())}),
+    "evidence": Product({"nodes": BayesianCategorical(3, 20.0), "edges": BayesianCategorical(3, 20.0)}),
+    "mixed": Product({"nodes": Affine(SubVP(), OneHot(3)), "edges": Jump.masked(3)}),
+}
+
+
+def graphs() -> State:
+    """Graphs of three, one and two nodes."""
+    nodes = torch.tensor([[2, 0, 1], [1, 0, 0], [1, 2, 0]])
+    edges = torch.tensor([[1, 0, 2], [0, 0, 0], [2, 0, 0]])
+    layouts = {"nodes": Padded.of(torch.tensor([3, 1, 2])), "edges": Padded.of(torch.tensor([3, 0, 1]), 3)}
+    return State({"nodes": nodes, "edges": edges}, layouts)
+
+
+def mixture_of_two() -> Points:
+    return Points(torch.tensor([[-1.0], [1.2]]), torch.tensor([0.35, 0.65]), torch.tensor([0.2, 0.2]))
+
+
+def cdf(x: Tensor) -> Tensor:
+    return 0.35 * torch.special.ndtr((x + 1) / 0.2) + 0.65 * torch.special.ndtr((x - 1.2) / 0.2)
+
+
+@pytest.mark.parametrize("solver", STOCHASTIC, ids=repr)
+def test_samples_have_the_law_of_a_mixture(solver: Solver) -> None:
+    """Distance of the empirical law at most 0.02, where the sampling error of 4000 alone is up to 0.03 at three."""
+    n = 4000
+    x = sample(Exact(Affine(VP()), mixture_of_two()), torch.zeros(n, 1), solver, Streams.of(0, n), steps=100)
+    assert abs(float((x > 0).double().mean()) - 0.65) < 0.025
+    assert kolmogorov_smirnov(x, cdf) < 3
+
+
+@pytest.mark.parametrize("schedule", [Rectified(), Cosine(), SubVP(), VE(), EDM(20.0)], ids=repr)
+@pytest.mark.parametrize("solver", [heun(), Ancestral(), EulerMaruyama()], ids=["heun", "ancestral", "euler-maruyama"])
+def test_every_schedule_reaches_the_law(schedule: Any, solver: Solver) -> None:
+    n, grid = 2000, Karras() if isinstance(schedule, EDM) else Power(1.5)
+    exact = Exact(Affine(schedule), mixture_of_two())
+    x = sample(exact, torch.zeros(n, 1), solver, Streams.of(0, n), steps=60, grid=grid)
+    assert abs(float((x > 0).double().mean()) - 0.65) < 0.035
+    assert kolmogorov_smirnov(x, cdf) < 3
+
+
+def toy() -> Points:
+    """Two graphs on three nodes, each blurred by 0.15; nodes and edges are only right together."""
+    modes = torch.tensor([[1.0, 0.5, 0.0, 1.0, 0.0, 1.0], [-0.5, 0.0, 1.0, 0.0, 1.0, 0.0]])
+    return Points(State({"nodes": modes[:, :3], "edges": modes[:, 3:]}), torch.tensor([0.35, 0.65]), torch.full((2,), 0.15))
+
+
+@pytest.mark.parametrize("edges", [VP(), VE(0.01, 5.0)], ids=repr)
+@pytest.mark.parametrize("solver", [PredictorCorrector(), EulerMaruyama(), S4(), Strang(), Ancestral(), heun()], ids=repr)
+def test_fields_of_a_system_stay_correlated(solver: Solver, edges: Any) -> None:
+    """GDSS's claim, on its exact partial scores: samples are at a mode in nodes and edges together."""
+    n, law = 2000, toy()
+    process = Product({"nodes": Affine(VP()), "edges": Affine(edges)})
+    like = State({"nodes": torch.zeros(n, 3), "edges": torch.zeros(n, 3)})
+    x = sample(Exact(process, law), like, solver, Streams.of(0, n), steps=60, grid=Power(1.5))
+    flat, modes = (torch.cat([state["nodes"], state["edges"]], 1) for state in (x, law.points))
+    distances = torch.cdist(flat, modes)
+    assert float((distances.min(1)[0] < 6 * 0.15).double().mean()) > 0.99
+    assert abs(float((distances[:, 0] < distances[:, 1]).double().mean()) - 0.35) < 0.035
+    near = flat - modes[distances.argmin(1)]
+    assert float(near.std()) == pytest.approx(0.15, rel=0.08)
+
+
+@pytest.mark.parametrize("name", JOINT)
+def test_an_exact_denoiser_of_one_datum_returns_it(any_solver: Solver, name: str) -> None:
+    """Every solver on every kind of path, on padded graphs; what does not exist stays zero."""
+    process, data = JOINT[name], graphs()
+    denoise = Single(process, data)
+    if _refused(any_solver, process):
+        with pytest.raises(InputError):
+            sample(denoise, data, any_solver, Streams.of(0, 3), steps=12)
+        return
+    x = sample(denoise, data, any_solver, Streams.of(0, 3), steps=12)
+    assert {field: v.tolist() for field, v in x.items()} == {field: v.tolist() for field, v in data.items()}
+
+
+class Single:
+    """The exact denoiser where each sample's data are known."""
+
+    def __init__(self, process: Process, data: State) -> None:
+        self.process, self.data = process, data
+
+    def __call__(self, z: State, t: Tensor, cond: Any = None) -> Any:
+        ones = torch.ones(1)
+        each = [Exact(self.process, Points(pick(self.data, i), ones))(pick(z, i), t) for i in torch.arange(3)[:, None]]
+        return join(each)
+
+
+def join(predictions: list[Any]) -> Any:
+    """The predictions of single samples as that of a batch."""
+    first = predictions[0]
+    if isinstance(first, dict):
+        return type(first)({name: join([p[name] for p in predictions]) for name in first})
+    return type(first)(*(torch.cat([vars(p)[name] for p in predictions]) for name in vars(first)))
+
+
+def _refused(solver: Solver, process: Product) -> bool:
+    parts = list(process.parts.values())
+    if isinstance(solver, Reveal):
+        return not any(isinstance(p, Jump) for p in parts) or any(isinstance(p, Jump) and p.states == 3 for p in parts)
+    no_signal = any(isinstance(p, Affine) and p.schedule.alpha(torch.ones(())) < 1e-6 for p in parts)
+    return isinstance(solver, (S4, Strang)) and no_signal
+
+
+@pytest.mark.parametrize("name", ["continuous", "masked", "mixed"])
+def test_one_network_call_a_stage_for_all_fields(any_solver: Solver, name: str) -> None:
+    process, data = JOINT[name], graphs()
+    if _refused(any_solver, process):
+        return
+    counted, steps = Counted(Single(process, data)), 5
+    sample(counted, data, any_solver, Streams.of(0, 3), steps=steps)
+    assert counted.calls == any_solver.stages * (steps - 1) + 1
+
+
+@pytest.mark.parametrize("name", JOINT)
+def test_a_sample_depends_on_its_seed_and_index_alone(any_solver: Solver, name: str) -> None:
+    process = JOINT[name]
+    if _refused(any_solver, process):
+        return
+    law = Points(State({"nodes": torch.tensor([[0, 1], [2, 2]]), "edges": torch.tensor([[1], [2]])}), torch.ones(2) / 2)
+    like = State({"nodes": torch.zeros(5, 2, dtype=torch.int64), "edges": torch.zeros(5, 1, dtype=torch.int64)})
+
+    def draw(index: Tensor) -> State:
+        x: State = sample(Exact(process, law), pick(like, index), any_solver, Streams.of(3, index), steps=6)
+        return x
+
+    assert_batch_invariant(draw, 5)
+    others = sample(Exact(process, law), like, any_solver, Streams.of(4, 5), steps=6)
+    assert {k: v.tolist() for k, v in others.items()} != {k: v.tolist() for k, v in draw(torch.arange(5)).items()}
+
+
+def test_a_langevin_step_does_not_see_the_batch() -> None:
+    """The published step is measured on the batch; ours depends on the time alone."""
+    exact, t = Exact(Affine(VP()), mixture_of_two()), torch.tensor(0.5)
+    z = torch.linspace(-2, 2, 6)[:, None]
+
+    def step(index: Tensor) -> Tensor:
+        law = exact.process.each(Langevin().law, exact(z[index], t), z[index], t, t)
+        moved: Tensor = law.sample(Streams.of(0, index))
+        return moved
+
+    assert_batch_invariant(step, 6)
+
+
+def test_temperature_sharpens_and_scale_zero_is_the_flow() -> None:
+    n, exact = 500, Exact(Affine(VP()), mixture_of_two())
+    like = torch.zeros(n, 1)
+    cold, warm = (
+        sample(exact, like, PredictorCorrector(snr=0.3, temperature=heat), Streams.of(0, n), steps=40) for heat in (0.5, 1)
+    )
+    assert cold.abs().std() < warm.abs().std()
+    quiet, flow = (sample(exact, like, solver, Streams.of(0, n), steps=20) for solver in (EulerMaruyama(scale=0.0), euler()))
+    torch.testing.assert_close(quiet, flow)
+
+
+def test_sampling_is_watched() -> None:
+    seen: list[int] = []
+    exact = Exact(Affine(VP()), mixture_of_two())
+    sample(exact, torch.zeros(2, 1), euler(), Streams.of(0, 2), steps=4, watch=lambda index, z: seen.append(index))
+    assert seen == [0, 1, 2]
