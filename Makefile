@@ -7,8 +7,8 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 .PHONY: demo test lint docs bench clean
 
 demo: $(VENV)/demo.stamp
-	$(BIN)/geodrift generate graphs --preset qm9 -n 64 --seed 0 --out demo/molecules
-	$(BIN)/geodrift generate graphs --preset community-small -n 64 --seed 0 --out demo/graphs
+	$(BIN)/geodrift generate graphs --preset qm9 -n 64 --seed 0 --overwrite --out demo/molecules
+	$(BIN)/geodrift generate graphs --preset community-small -n 64 --seed 0 --overwrite --out demo/graphs
 	@echo "Open demo/molecules/report.html and demo/graphs/report.html in a browser."
 
 test: lint
@@ -16,6 +16,7 @@ test: lint
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 
 docs: $(VENV)/dev.stamp

@@ -1,6 +1,6 @@
 """Seconds until `geodrift --help` has printed, beside those of a bare interpreter, in turn.
 
-    python benchmarks/startup.py [runs]
+python benchmarks/startup.py [runs]
 """
 
 from __future__ import annotations

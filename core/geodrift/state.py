@@ -93,4 +93,3 @@ class State(Mapping[str, Tensor]):
 
     __radd__ = __add__
     __rmul__ = __mul__
-

@@ -154,7 +154,10 @@ def test_times_of_samples_spread_over_their_elements(schedule: Schedule) -> None
     p = Estimate(z, 2 * z)
     for both, single in (
         (process.velocity(p, z, t), lambda i: process.velocity(Estimate(z[i], 2 * z[i]), z[i], t[i])),
-        (process.kernel(p, z, t, t / 2).mean, lambda i: process.kernel(Estimate(z[i], 2 * z[i]), z[i], t[i], t[i] / 2).mean),
+        (
+            process.kernel(p, z, t, t / 2).mean,
+            lambda i: process.kernel(Estimate(z[i], 2 * z[i]), z[i], t[i], t[i] / 2).mean,
+        ),
     ):
         assert_same(both, torch.stack([single(0), single(1)]), rtol=1e-12)
 

@@ -94,8 +94,12 @@ def test_log_density_of_a_step_is_the_mixture_and_integrates_to_one() -> None:
 
 
 def test_log_density_of_a_batch() -> None:
-    law = PROCESS.kernel(Belief(torch.log_softmax(torch.randn(2, 4, K, generator=_seed()), -1)), torch.zeros(2, 4, K),
-                         torch.tensor([0.9, 0.5]), torch.tensor([0.5, 0.4]))
+    law = PROCESS.kernel(
+        Belief(torch.log_softmax(torch.randn(2, 4, K, generator=_seed()), -1)),
+        torch.zeros(2, 4, K),
+        torch.tensor([0.9, 0.5]),
+        torch.tensor([0.5, 0.4]),
+    )
     drawn = law.sample(Streams.of(0, 2))
     assert law.log_prob(drawn).shape == (2, 4)
     single = Evidence(law.z[1, 2], law.probs[1, 2], law.accuracy[1, 0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
 import torch
@@ -105,7 +105,9 @@ def test_guidance_of_the_target_only_adds_jumps_to_it(process: Jump) -> None:
     z = torch.arange(K)
     belief = Belief(torch.log(torch.tensor([[0.0, 0.0, 1.0]])).expand(K, K))
     more = process.rate(belief, z, T, 0.0, 2.0) - process.rate(belief, z, T, 0.0, 0.0)
-    assert torch.all(more[:2, 2] > 0) and torch.all(more[:, :2] == 0) and more[2, 2] == 0
+    assert torch.all(more[:2, 2] > 0)
+    assert torch.all(more[:, :2] == 0)
+    assert more[2, 2] == 0
 
 
 def pair_law() -> Points:
@@ -121,7 +123,7 @@ def reached(process: Jump, law: Points, solver: Solver, steps: int) -> Tensor:
     states = torch.tensor(list(product(range(process.states), repeat=length)))
     exact, times = Exact(process, law), Uniform()(steps)
     share = _joint(torch.tensor(process.source).expand(1, length, -1))[0]
-    for t, s in zip(times[:-1], times[1:], strict=True):
+    for t, s in pairwise(times):
         alive = torch.nonzero(share > 0)[:, 0]
         kernel = process.each(solver.law, exact(states[alive], t), states[alive], t, s)  # type: ignore[attr-defined]
         share = share[alive] @ _joint(kernel.probs)  # type: ignore[attr-defined]

@@ -36,14 +36,18 @@ def test_categorical() -> None:
     drawn = Categorical(p[0].expand(20000, -1)).sample(Streams.of(0, 20000))
     assert chi_square(torch.bincount(drawn, minlength=3).double(), p[0]) < 3
     sure = Categorical(torch.tensor([[1.0, 0.0]]))
-    assert sure.kl(sure) == 0 and sure.log_prob(torch.tensor([1])) == -torch.inf
+    assert sure.kl(sure) == 0
+    assert sure.log_prob(torch.tensor([1])) == -torch.inf
 
 
 def test_delta() -> None:
     law = Delta(A)
-    assert torch.equal(law.sample(Streams.of(0, 4)), A) and torch.equal(law.mode, A)
-    assert torch.all(law.log_prob(A) == 0) and torch.all(law.log_prob(B) == -torch.inf)
-    assert torch.all(law.kl(law) == 0) and torch.all(law.kl(Delta(B)) == torch.inf)
+    assert torch.equal(law.sample(Streams.of(0, 4)), A)
+    assert torch.equal(law.mode, A)
+    assert torch.all(law.log_prob(A) == 0)
+    assert torch.all(law.log_prob(B) == -torch.inf)
+    assert torch.all(law.kl(law) == 0)
+    assert torch.all(law.kl(Delta(B)) == torch.inf)
 
 
 def test_evidence_has_the_moments_of_its_mixture() -> None:
@@ -62,7 +66,9 @@ def test_joint_is_the_product_of_its_parts() -> None:
     like = State({"a": A, "b": A}, {"a": present, "b": present})
     law = Joint({"a": Gaussian(A, torch.tensor(1.0)), "b": Gaussian(A, torch.tensor(1.0))}, like)
     z = law.sample(Streams.of(0, 4))
-    assert torch.equal(z["a"], z.masked()["a"]) and torch.all(z["a"][2] == 0) and torch.all(law.mode["a"][2] == 0)
+    assert torch.equal(z["a"], z.masked()["a"])
+    assert torch.all(z["a"][2] == 0)
+    assert torch.all(law.mode["a"][2] == 0)
     assert torch.all(z["a"][0] != z["b"][0])
     density = Normal(A, 1.0).log_prob(z["a"]) + Normal(A, 1.0).log_prob(z["b"])
     torch.testing.assert_close(law.log_prob(z), torch.where(present.present, density, 0.0).sum(1))

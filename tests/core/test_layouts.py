@@ -118,7 +118,9 @@ def test_padding_is_ignored_by_every_map_of_a_process() -> None:
 
     assert_padding_ignored(moved, draw.z, extra, fill=1, atol=1e-12)
     raw = denoiser().raw(draw.z, t)
-    junk = raw.replace({name: torch.where(x.layouts[name].mask(torch.ones_like(v)) > 0, v, 1e9) for name, v in raw.items()})
+    junk = raw.replace(
+        {name: torch.where(x.layouts[name].mask(torch.ones_like(v)) > 0, v, 1e9) for name, v in raw.items()}
+    )
     clean, dirty = (PROCESS.loss(r, draw) for r in (raw, junk))
     for name in x:
         assert_same(x.layouts[name].mean(clean[name]), x.layouts[name].mean(dirty[name]))
@@ -166,14 +168,18 @@ def test_layouts_sum_and_spread(layout: Layout) -> None:
 
 
 def test_a_sample_without_elements_averages_to_zero() -> None:
-    for layout, z in ((Padded.of(torch.tensor([0, 2])), torch.ones(2, 2)), (Ragged.of(torch.tensor([0, 2])), torch.ones(2))):
+    for layout, z in (
+        (Padded.of(torch.tensor([0, 2])), torch.ones(2, 2)),
+        (Ragged.of(torch.tensor([0, 2])), torch.ones(2)),
+    ):
         torch.testing.assert_close(layout.mean(z), torch.tensor([0.0, 1.0]))
 
 
 def test_padding_with_nan_is_zero_after_masking() -> None:
     layout = Padded.of(torch.tensor([1, 2]))
     z = torch.tensor([[1.0, torch.nan], [2.0, 3.0]])
-    assert layout.sum(z).tolist() == [1.0, 5.0] and layout.mask(z).tolist() == [[1.0, 0.0], [2.0, 3.0]]
+    assert layout.sum(z).tolist() == [1.0, 5.0]
+    assert layout.mask(z).tolist() == [[1.0, 0.0], [2.0, 3.0]]
 
 
 def test_state_is_a_vector() -> None:
@@ -185,7 +191,9 @@ def test_state_is_a_vector() -> None:
     assert_same(-(a / 2), a * -0.5)
     assert_same(a * b, a)
     assert_same((a * a)["y"], torch.square(a["y"]))
-    assert a.samples == 2 and len(a) == 2 and list(a) == ["x", "y"]
+    assert a.samples == 2
+    assert len(a) == 2
+    assert list(a) == ["x", "y"]
     assert repr(a) == "State(x: (2, 3), y: (2, 1))"
     assert_same(a.replace({"y": b["y"]})["y"], b["y"])
 

@@ -69,7 +69,9 @@ def moments(path: Schedule, t: float, law: Points) -> Moments:
 @pytest.fixture(scope="module")
 def reference() -> Callable[[Schedule], Tensor]:
     """Where the exact flow of the mixture ends."""
-    return cache(lambda path: run(rk4(), Exact(Affine(path), mixture()), starts(path, 0.8), grid(100, 0.8, 0.3), STREAMS))
+    return cache(
+        lambda path: run(rk4(), Exact(Affine(path), mixture()), starts(path, 0.8), grid(100, 0.8, 0.3), STREAMS)
+    )
 
 
 @pytest.mark.parametrize(("method", "expected"), STRONG, ids=["euler", "midpoint", "heun", "rk4"])

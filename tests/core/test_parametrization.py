@@ -54,7 +54,7 @@ def test_embeddings_of_classes(embedding: OneHot | Ordinal) -> None:
 def test_identity_embeds_nothing() -> None:
     check_embedding(Identity(), torch.randn(3, 5, generator=torch.Generator().manual_seed(0)))
     with pytest.raises(TypeError, match="no classes"):
-        Identity().points
+        _ = Identity().points
 
 
 @pytest.mark.parametrize("embedding", [OneHot(3, 2.0, 1.0), Ordinal(3)], ids=repr)

@@ -30,7 +30,8 @@ def test_laws_notice_a_wrong_schedule() -> None:
 def test_derivatives_in_float32_and_for_any_shape(schedule: Schedule) -> None:
     t = INSIDE.reshape(7, 7)
     fine, coarse = schedule(t), schedule(t.float())
-    assert coarse.d_sigma.shape == (7, 7) and coarse.d_sigma.dtype == torch.float32
+    assert coarse.d_sigma.shape == (7, 7)
+    assert coarse.d_sigma.dtype == torch.float32
     torch.testing.assert_close(coarse.d_sigma.double(), fine.d_sigma, rtol=2e-4, atol=1e-5)
     torch.testing.assert_close(schedule(INSIDE[3]).d_alpha, schedule(INSIDE).d_alpha[3])
 

@@ -23,7 +23,9 @@ def test_laws(space: Space[torch.Tensor], shape: tuple[int, ...]) -> None:
 def test_classes_do_not_move() -> None:
     space, z = Categorical(3), torch.tensor([0, 2, 1])
     v = torch.ones(3)
-    assert torch.equal(space.exp(z, v), z) and torch.all(space.tangent(z, v) == 0) and torch.all(space.log(z, z) == 0)
+    assert torch.equal(space.exp(z, v), z)
+    assert torch.all(space.tangent(z, v) == 0)
+    assert torch.all(space.log(z, z) == 0)
     assert torch.equal(space.project(torch.tensor([-1, 5, 1])), torch.tensor([0, 2, 1]))
 
 
@@ -51,8 +53,10 @@ def test_unpack_undoes_pack(n: int, trailing: tuple[int, ...]) -> None:
 
 def test_packed_order_is_column_by_column() -> None:
     i, j = pairs(5)
-    assert torch.equal(j * (j - 1) // 2 + i, torch.arange(size(5))) and torch.all(i < j)
-    assert positions(4)[0, 3] == positions(4)[3, 0] == 3 and positions(4)[2, 2] == size(4)
+    assert torch.equal(j * (j - 1) // 2 + i, torch.arange(size(5)))
+    assert torch.all(i < j)
+    assert positions(4)[0, 3] == positions(4)[3, 0] == 3
+    assert positions(4)[2, 2] == size(4)
 
 
 def test_a_smaller_graph_is_a_prefix() -> None:

@@ -7,6 +7,17 @@ from geodrift.processes.process import Belief, Draw, Estimate, Flow, Move, Predi
 from geodrift.processes.product import Predictions, Product
 
 __all__ = [
-    "Affine", "BayesianCategorical", "Belief", "Draw", "Estimate", "Flow", "Jump", "Move", "Prediction",
-    "Predictions", "Process", "Product", "Scored",
+    "Affine",
+    "BayesianCategorical",
+    "Belief",
+    "Draw",
+    "Estimate",
+    "Flow",
+    "Jump",
+    "Move",
+    "Prediction",
+    "Predictions",
+    "Process",
+    "Product",
+    "Scored",
 ]

@@ -9,6 +9,19 @@ from geodrift.solvers.solver import Solver, solvers
 from geodrift.solvers.splitting import S4, Strang
 
 __all__ = [
-    "CTMC", "S4", "Ancestral", "EulerMaruyama", "Langevin", "PredictorCorrector", "Reveal", "RungeKutta", "Solver",
-    "Strang", "euler", "heun", "midpoint", "rk4", "solvers",
+    "CTMC",
+    "S4",
+    "Ancestral",
+    "EulerMaruyama",
+    "Langevin",
+    "PredictorCorrector",
+    "Reveal",
+    "RungeKutta",
+    "Solver",
+    "Strang",
+    "euler",
+    "heun",
+    "midpoint",
+    "rk4",
+    "solvers",
 ]

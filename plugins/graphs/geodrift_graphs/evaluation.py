@@ -48,7 +48,7 @@ def _lines(molecules: Sequence[Mol]) -> list[str] | None:
 
 
 def glance(samples: Sequence[Any]) -> dict[str, float]:
-    """Shares of valid, connected and unique samples, for the log of a training."""
+    """A few shares that cost little, by the names that `evaluate` gives them."""
     if not samples:
         return {}
     if not isinstance(samples[0], Mol):
@@ -56,6 +56,6 @@ def glance(samples: Sequence[Any]) -> dict[str, float]:
     valid = [smiles(molecule) for molecule in map(sanitised, samples) if molecule is not None]
     return {
         "valid": len(valid) / len(samples),
-        "connected": sum("." not in line for line in valid) / len(samples),
+        "valid_connected": sum("." not in line for line in valid) / len(samples),
         "unique": len(set(valid)) / max(len(valid), 1),
     }

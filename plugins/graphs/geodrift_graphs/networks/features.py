@@ -29,6 +29,8 @@ from torch import Tensor, nn
 from geodrift.errors import unknown
 from geodrift.spaces import symmetric
 
+_SQUARINGS = 4  # the paths of 16 edges
+
 
 class Structure(NamedTuple):
     """A batch of soft graphs: expected bond orders `(B, N, N)`, adjacency `(B, N, N)` in [0, 1], sizes `(B,)`."""
@@ -77,11 +79,15 @@ def random_walk(graph: Structure, steps: int) -> Channels:
 
 
 def component(graph: Structure) -> Channels:
-    """Which nodes a path joins: `(I + A)^(2^r)`, saturated at one, by repeated squaring."""
+    """Which nodes a path joins: `(I + A)^(2^r)`, saturated at one, by repeated squaring.
+
+    A soft adjacency does not settle, so the squarings are as many as the graph's own size asks for (and four at least).
+    """
     nodes = graph.adjacency.shape[1]
     reach = graph.adjacency + torch.eye(nodes, device=graph.adjacency.device, dtype=graph.adjacency.dtype)
-    for _ in range(max(nodes - 1, 1).bit_length()):
-        reach = (reach @ reach).clamp(max=1)
+    enough = torch.log2(graph.sizes.clamp(min=1)).ceil().clamp(min=_SQUARINGS)[:, None, None]
+    for done in range(max(_SQUARINGS, (nodes - 1).bit_length())):
+        reach = torch.where(done < enough, (reach @ reach).clamp(max=1), reach)
     share = reach.sum(-1, keepdim=True) / graph.sizes.to(reach)[:, None, None]
     return Channels(share, symmetric.pack(reach)[..., None])
 
