@@ -29,7 +29,19 @@ Tensors = Mapping[str, Tensor]
 
 
 class Manifest(BaseModel):
-    """What a checkpoint says about itself."""
+    """What a checkpoint says about itself.
+
+    Arguments:
+        format: Of the folder; a newer one is refused.
+        geodrift, domain, domain_version: What wrote it.
+        config: The resolved config.
+        codec: What the model knows of its training data.
+        step: Optimiser steps done.
+        seed: Of the training.
+        data: SHA-256 of the encoded training data, empty where it is not known.
+        metrics: The last numbers of the log.
+        files: SHA-256 of every other file.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -41,6 +53,7 @@ class Manifest(BaseModel):
     codec: dict[str, Any]
     step: int = 0
     seed: int = 0
+    data: str = ""
     metrics: dict[str, float] = {}
     files: dict[str, str] = {}
 
@@ -92,7 +105,9 @@ class Checkpoint:
 
 
 def _manifest(values: Any, path: Path) -> Manifest:
-    if not isinstance(values, dict) or not isinstance(values.get("format"), int):
+    if isinstance(values, dict) and values.get("kind") == "samples":
+        raise InputError(f"{path}: generated samples, not a checkpoint")
+    if not isinstance(values, dict) or not isinstance(values.get("format"), int) or values["format"] < 1:
         raise InputError(f"{path}: not a geodrift checkpoint")
     if values["format"] > FORMAT:
         raise InputError(
@@ -103,6 +118,11 @@ def _manifest(values: Any, path: Path) -> Manifest:
     except ValidationError as error:
         first = error.errors()[0]
         raise InputError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg'].lower()}") from None
+
+
+def digest(tensors: Tensors) -> str:
+    """The SHA-256 of named tensors, whatever their order."""
+    return hashlib.sha256(dump_tensors(_contiguous(dict(sorted(tensors.items()))))).hexdigest()
 
 
 def write(folder: Path, manifest: Manifest, files: Mapping[str, Tensors]) -> Checkpoint:
@@ -136,8 +156,13 @@ def _publish(contents: Mapping[str, bytes], temporary: Path, folder: Path) -> No
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+    _synchronise(temporary)
     _exchange(temporary, folder)
-    descriptor = os.open(folder.parent, os.O_RDONLY)
+    _synchronise(folder.parent)
+
+
+def _synchronise(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -49,8 +49,20 @@ class Conditioner(nn.Module):
 
 
 def drop(cond: Mapping[str, Tensor], probability: float, rng: Streams) -> dict[str, Tensor]:
-    """Forget all conditions of a sample together, with this probability, as guidance asks of training."""
+    """Forget conditions of samples, as guidance asks of training, so that any of them may be asked for alone.
+
+    Arguments:
+        cond: Conditions, `(B,)` each.
+        probability: That a sample forgets all its conditions; of the other samples, each condition is forgotten with
+            the same probability once more where there are several.
+        rng: One stream for each sample.
+    """
     if not cond or probability == 0:
         return dict(cond)
-    forget = rng.uniform(next(iter(cond.values()))) < probability
-    return {name: torch.where(forget, torch.full_like(value, torch.nan), value) for name, value in cond.items()}
+    chances = rng.uniform(torch.stack(list(cond.values()), -1)[..., :1].expand(-1, 1 + len(cond)))
+    forget = chances < probability
+    gone = forget[:, :1] | forget[:, 1:] & (len(cond) > 1)
+    return {
+        name: torch.where(lost, torch.full_like(value, torch.nan), value)
+        for (name, value), lost in zip(cond.items(), gone.unbind(-1), strict=True)
+    }

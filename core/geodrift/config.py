@@ -96,12 +96,12 @@ class Config(Section):
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Table:
-    """One table over another; a part of another `kind` replaces the part below as a whole."""
+    """One table over another; an empty table, and a part of another `kind`, replace what is below as a whole."""
     merged = dict(below)
     for key, value in above.items():
         old = merged.get(key)
         part = {"kind": old} if isinstance(old, str) else old
-        if isinstance(part, Mapping) and isinstance(value, Mapping) and _alike(part, value):
+        if isinstance(part, Mapping) and isinstance(value, Mapping) and value and _alike(part, value):
             merged[key] = merge(part, value)
         else:
             merged[key] = value

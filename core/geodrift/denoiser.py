@@ -32,11 +32,22 @@ def samples(z: Tensor | State) -> int:
     return z.samples if isinstance(z, State) else len(z)
 
 
+def _clock(t: Any, z: Any) -> Any:
+    if isinstance(t, Mapping):
+        return {name: _clock(own, z) for name, own in t.items()}
+    return torch.as_tensor(t, dtype=torch.get_default_dtype(), device=z.device).expand(samples(z))
+
+
+def _full(raw: Tensor) -> Tensor:
+    return raw.to(torch.get_default_dtype())
+
+
 class Denoiser(nn.Module):
     """Predicts the data of a noisy state.
 
     Arguments:
-        network: Maps what the process shows it, times `(B,)` and conditions to raw outputs.
+        network: Maps what the process shows it, times `(B,)`, or one `(B,)` for each field where fields have clocks of
+            their own, and conditions `(B,)` to raw outputs.
         process: The process it was trained on.
         mixed: Run the network in bfloat16 when sampling; the process keeps full precision.
     """
@@ -51,12 +62,11 @@ class Denoiser(nn.Module):
     def raw(self, z: Any, t: Any, cond: Conditions | None = None) -> Any:
         """The network's output."""
         self.calls += 1
-        clock = next(iter(t.values())) if isinstance(t, Mapping) else t
-        times = torch.as_tensor(clock, dtype=torch.get_default_dtype(), device=z.device).expand(samples(z))
         inputs = self.process.inputs(z, t)
         reduced = self.mixed and not self.training
         with torch.autocast(z.device.type, torch.bfloat16) if reduced else nullcontext():
-            return self.network(inputs, times, cond or {})
+            raw = self.network(inputs, _clock(t, z), cond or {})
+        return raw.map(_full) if isinstance(raw, State) else _full(raw)
 
     def forward(self, z: Any, t: Any, cond: Conditions | None = None) -> Any:
         return self.process.resolve(self.raw(z, t, cond), z, t)

@@ -13,6 +13,6 @@ class InputError(ValueError):
 def unknown(what: str, name: str, known: Iterable[str]) -> InputError:
     """The error for a name that does not exist, with the nearest name and all the others."""
     names = sorted(known)
-    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    nearest = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
     hint = f' (did you mean "{nearest[0]}"?)' if nearest else ""
     return InputError(f'no {what} "{name}"{hint}; available: {", ".join(names) or "none"}')

@@ -20,6 +20,7 @@ from geodrift.metric import Metric
 from geodrift.model import Chunk, Model
 from geodrift.report import page
 from geodrift.report.page import facts
+from geodrift.rng import Streams
 from geodrift.samples import Manifest
 from geodrift.solvers import solvers
 from geodrift.solvers.grids import grids
@@ -47,9 +48,12 @@ class Request:
 
     def check(self) -> None:
         """Raise `InputError` now for what could only fail later."""
-        solvers.build(self.model.config.sample.solver)
-        grids.build(self.model.config.sample.grid)
-        self.model.conditions(0, self.conditions)
+        settings = self.model.config.sample
+        solvers.build(settings.solver)
+        grids.build(settings.grid)
+        self.model.codec.blank(Streams.of(self.seed, 1), self.model.conditions(1, self.conditions))
+        if settings.temperature != 1 and not self.model.denoiser.process.categorical:
+            raise InputError(f"sample.temperature {settings.temperature:g}: this process has no beliefs to sharpen")
 
     def run(self, tick: Callable[[float], None] = lambda share: None) -> Run:
         """Generate; Ctrl-C ends the run with the batches that are finished.

@@ -26,6 +26,8 @@ from geodrift.solvers import solvers
 from geodrift.solvers.grids import grids
 from geodrift.state import State
 
+_SHOWN = 200  # characters of an error of torch
+
 
 @dataclass(frozen=True)
 class Chunk:
@@ -152,6 +154,8 @@ class Model:
 def preset(name: str, domain: str | None = None) -> tuple[Domain, Path]:
     """The domain and the folder of a preset, named "domain/preset", or "preset" where the domain is known."""
     owner, separator, short = name.rpartition("/")
+    if Path(name).exists() or name.startswith((".", "/")):
+        raise InputError(f"{name}: neither a preset nor a TOML file (ending in .toml), nor the folder of a checkpoint")
     if not separator and domain is None:
         raise InputError(f'preset "{name}": write it as DOMAIN/{name}, for example graphs/{name}')
     if separator and domain is not None and owner != domain:
@@ -168,6 +172,8 @@ def settings(name: str, domain: str | None = None, changes: Sequence[str] = ()) 
     path = Path(name) if name.endswith(".toml") else preset(name, domain)[1] / "config.toml"
     table = configs.parse(path)
     parent = table.pop("extends", None)
+    if not isinstance(parent, str | None):
+        raise InputError(f"{path}: extends: the name of a preset, not {parent!r}")
     if parent is not None:
         table = configs.merge(configs.parse(preset(parent, domain)[1] / "config.toml"), table)
     config = configs.resolve({"domain": domain, **table}, str(path))
@@ -184,7 +190,7 @@ def restore(checkpoint: Checkpoint, weights: str, changes: Sequence[str] = ()) -
     try:
         built.denoiser.load_state_dict(checkpoint.tensors(weights))
     except RuntimeError as error:
-        first = str(error).splitlines()[1].strip()
+        first = str(error).splitlines()[1].strip()[:_SHOWN]
         raise InputError(f"{checkpoint.folder}: the weights do not fit the network of the config: {first}") from None
     return built
 
@@ -211,7 +217,7 @@ def located(name: str | Path, domain: str | None = None) -> Checkpoint:
     if folder.is_dir():
         return Checkpoint.open(latest(folder / "checkpoints") or folder)
     if isinstance(name, Path):
-        raise InputError(f"{folder}: no such folder")
+        raise InputError(f"{folder}: {'a file, not a checkpoint' if folder.exists() else 'no such folder'}")
     return shipped(name, domain)
 
 

@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from geodrift.embeddings import Embedding
-from geodrift.registry import ROLES, role
+from geodrift.registry import ROLES, Positive, role
 from geodrift.schedules import Coefficients
 
 
@@ -163,7 +163,7 @@ class Karras(Linear):
         data_std: Standard deviation of the data.
     """
 
-    data_std: float = 0.5
+    data_std: Positive = 0.5
 
     def row(self, at: Coefficients) -> Row:
         variance = (at.alpha * self.data_std) ** 2 + at.sigma**2

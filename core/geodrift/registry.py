@@ -1,6 +1,6 @@
 r"""Parts by name: what a config may ask for.
 
-A config names a part as `{kind = "cosine", offset = 0.01}`, or as `"cosine"` for its defaults. Each role (schedules,
+A config names a part as `{kind = "vp", beta_max = 10}`, or as `"vp"` for its defaults. Each role (schedules,
 networks, ...) has one table, and plugins add to the same tables. A name is looked up, never imported or evaluated; the
 parameters are checked against the part's signature.
 """
@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from geodrift.errors import InputError, unknown
 
@@ -54,7 +54,7 @@ class Role:
         kind = options.pop("kind", None)
         if kind is None:
             raise InputError(f'{self.name}: no "kind"; available: {", ".join(self.kinds)}')
-        if kind not in self._parts:
+        if not isinstance(kind, str) or kind not in self._parts:
             raise unknown(self.name, kind, self._parts)
         part = self._parts[kind]
         settings = {key: self._check(part, kind, key, value, given) for key, value in options.items()}
@@ -65,17 +65,29 @@ class Role:
         names = [name for name in inspect.signature(part).parameters if name not in given]
         if key not in names:
             raise unknown(f"key in {self.name} {kind}", key, names)
-        hint = get_type_hints(part.__init__ if inspect.isclass(part) else part).get(key, Any)
-        table = next((ROLES[kind] for kind in (hint, *get_args(hint)) if kind in ROLES), None)
-        if table is not None:
-            return table.build(value)
+        hint = get_type_hints(part.__init__ if inspect.isclass(part) else part, include_extras=True).get(key, Any)
+        interface = next((kind for kind in (hint, *get_args(hint)) if kind in ROLES), None)
+        if interface is not None:
+            return self._part(key, value, interface)
         try:
             return TypeAdapter(hint).validate_python(value)
         except ValidationError as error:
             raise InputError(f"{self.name}.{key}: {error.errors()[0]['msg'].lower()}, not {value!r}") from None
 
+    def _part(self, key: str, value: Any, interface: type) -> Any:
+        built = ROLES[interface].build(value)
+        if not isinstance(built, interface):
+            raise InputError(f"{self.name}.{key}: {value!r} is not {interface.__name__.lower()}; choose another kind")
+        return built
+
 
 ROLES: dict[type, Role] = {}
+
+Count = Annotated[int, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+"""Numbers of configs, checked when a part is built from one."""
 
 
 def role(name: str, interface: type) -> Role:

@@ -8,7 +8,6 @@ drifts need, come from automatic differentiation, so they cannot disagree with t
 References:
     | Score-Based Generative Modeling through SDEs (Song et al., 2021), https://arxiv.org/abs/2011.13456
     | Flow Straight and Fast (Liu et al., 2022), https://arxiv.org/abs/2209.03003
-    | Improved Denoising Diffusion Probabilistic Models (Nichol, Dhariwal, 2021), https://arxiv.org/abs/2102.09672
     | Elucidating the Design Space of Diffusion-Based Generative Models (Karras et al., 2022), https://arxiv.org/abs/2206.00364
 """
 
@@ -23,7 +22,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from geodrift.registry import role
+from geodrift.registry import NotNegative, Positive, role
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,8 +116,8 @@ class _LinearRate(Schedule):
         beta_max: Rate at the source, :math:`\\beta_1`.
     """
 
-    beta_min: float = 0.1
-    beta_max: float = 20.0
+    beta_min: NotNegative = 0.1
+    beta_max: Positive = 20.0
 
     def half_integral(self, t: Tensor) -> Tensor:
         """Half the rate integrated from the data to `t`."""
@@ -156,8 +155,8 @@ class VE(Schedule):
         sigma_max: Noise at the source.
     """
 
-    sigma_min: float = 0.01
-    sigma_max: float = 50.0
+    sigma_min: Positive = 0.01
+    sigma_max: Positive = 50.0
 
     def alpha(self, t: Tensor) -> Tensor:
         return torch.ones_like(t)
@@ -175,7 +174,7 @@ class EDM(Schedule):
         sigma_max: Noise at the source, in units of the data.
     """
 
-    sigma_max: float = 80.0
+    sigma_max: Positive = 80.0
 
     def alpha(self, t: Tensor) -> Tensor:
         return torch.ones_like(t)

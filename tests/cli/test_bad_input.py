@@ -60,7 +60,16 @@ OPTIONS = {
     "trian.lr=1": '--set: no key "trian" (did you mean "train"?)',
     "train.steps=many": "--set: train.steps: input should be a valid integer",
     "train.steps": '--set train.steps: write key=value, for example "train.lr=1e-4"',
-    "data.max_node=4": 'config: data: no key "max_node" (did you mean "max_nodes"?)',
+    "data.max_node=4": 'no key in data molecules "max_node" (did you mean "max_nodes"?)',
+    "data.max_nodes=x": "data.max_nodes: input should be a valid integer",
+    "data.conditions=logp": "data.conditions: 'str' instances are not allowed",
+    "data.where=5": "{data}: where: a table of columns and values, not 5",
+    "process.kind=5": 'no process "5"',
+    "network.heads=0": "network.heads: input should be greater than 0",
+    "network.hidden=-16": "network.hidden: input should be greater than 0",
+    "objective.condition_dropout=3": "objective.condition_dropout: input should be less than or equal to 1",
+    "sample.solver=huen": 'no solver "huen" (did you mean "heun"?)',
+    "sample.grid=powr": 'no grid "powr" (did you mean "power"?)',
     "process.kind=discrete-flw": 'no process "discrete-flw" (did you mean "discrete-flow"?)',
     "process.sorce=masked": 'no key in process discrete-flow "sorce" (did you mean "source"?)',
     "network.hiden=8": 'no key in network graph-transformer "hiden" (did you mean "hidden"?)',
@@ -70,7 +79,7 @@ OPTIONS = {
 @pytest.mark.parametrize("setting", OPTIONS)
 def test_unknown_keys_name_the_nearest(tmp_path: Path, molecules: Path, config: Path, setting: str) -> None:
     ask = ("--preset", config, "--data", molecules, "--out", tmp_path / "run", "--set", setting)
-    assert refused(command("train", "graphs", *ask)).startswith(OPTIONS[setting])
+    assert refused(command("train", "graphs", *ask)).startswith(OPTIONS[setting].replace("{data}", str(molecules)))
     assert not (tmp_path / "run").exists()
 
 
@@ -88,6 +97,13 @@ ASKED = {
     ("--set", "sample.step=4"): '--set: no key in [sample] "step" (did you mean "steps"?)',
     ("--condition", "atom=4"): 'no condition "atom" (did you mean "atoms"?); available: atoms',
     ("--condition", "atoms=four"): "--condition: could not convert string to float: 'four'; write key=number",
+    ("--condition", "atoms=0"): "condition atoms=0: a whole number from 1 to 5",
+    ("--condition", "atoms=2.5"): "condition atoms=2.5: a whole number from 1 to 5",
+    ("--condition", "atoms=50"): "condition atoms=50: a whole number from 1 to 5",
+    ("--condition", "atoms=nan"): "--condition atoms=nan: not a number",
+    ("--guidance", "3"): "--guidance 3: needs a property to follow; ask for one with --condition",
+    ("--set", "train.lr=5"): "--set train.lr=5: belongs to the trained model; only sample.… may change",
+    ("--set", "sample.solver={kind = 'ancestral', eta = 2.0}"): "solver.eta: input should be less than or equal to 1",
     ("--device", "cdua"): 'no device "cdua" (did you mean "cuda"?)',
     ("--preset", "qm9"): "--preset and --checkpoint: give one of them",
     ("-n", "0"): "Invalid value for '-n'",
@@ -100,6 +116,62 @@ def test_requests_that_cannot_be_met(tmp_path: Path, trained: Path, asked: tuple
     line = refused(command("generate", "graphs", "--checkpoint", trained, "--out", out, *asked))
     assert line.startswith(ASKED[asked])
     assert not out.exists()
+
+
+def test_a_condition_given_twice(tmp_path: Path, trained: Path) -> None:
+    asked = ("--condition", "atoms=3", "--condition", "atoms=4")
+    line = refused(command("generate", "graphs", "--checkpoint", trained, "--out", tmp_path / "out", *asked))
+    assert line == "--condition atoms=4: atoms is given twice"
+
+
+def test_a_field_to_weigh_that_is_not_there(tmp_path: Path, molecules: Path, config: Path) -> None:
+    ask = (
+        "--preset",
+        config,
+        "--data",
+        molecules,
+        "--out",
+        tmp_path / "run",
+        "--set",
+        "objective.weights={nods = 5.0}",
+    )
+    result = command("train", "graphs", *ask)
+    assert result.code == 2
+    assert result.message.startswith('geodrift: no field to weigh "nods" (did you mean "nodes"?)')
+
+
+def test_a_defect_is_one_line_and_not_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr("geodrift.plugins.entries", broken)
+    result = command("domains")
+    assert result.code == 1
+    assert result.message.startswith("geodrift: ZeroDivisionError: division by zero (test_bad_input.py:")
+    assert result.errors.count("\n") == 1
+    monkeypatch.setenv("GEODRIFT_DEBUG", "1")
+    with pytest.raises(ZeroDivisionError):
+        command("domains")
+
+
+def test_samples_are_not_a_checkpoint(tmp_path: Path, trained: Path) -> None:
+    assert command("generate", "graphs", "--checkpoint", trained, "-n", 2, "--out", tmp_path / "out").code == 0
+    assert refused(command("info", tmp_path / "out")).endswith("generated samples, not a checkpoint")
+
+
+def test_an_installed_name_is_not_scaffolded(tmp_path: Path) -> None:
+    line = refused(command("new-domain", "graphs", "--out", tmp_path / "graphs"))
+    assert line == 'domain "graphs": is installed already; choose another name'
+
+
+def test_rows_of_a_file_that_is_not_given(tmp_path: Path, molecules: Path) -> None:
+    assert refused(command("evaluate", "graphs", molecules, "--where", "a=b")).startswith("--where: selects rows of")
+
+
+@pytest.mark.parametrize("option", ["jobs=0", "jobs=x", "seed=-1", "protocol=5", "jbos=1"])
+def test_options_of_evaluate_that_make_no_sense(molecules: Path, option: str) -> None:
+    line = refused(command("evaluate", "graphs", molecules, "--option", option))
+    assert line.startswith(("jobs: ", "seed: ", "no option", "no protocol"))
 
 
 def test_unknown_presets_and_domains_name_the_nearest(tmp_path: Path) -> None:
@@ -157,8 +229,10 @@ def test_a_manifest_that_is_not_json_is_refused(tmp_path: Path, copy: Path) -> N
     assert line == f"{copy / STEP / 'manifest.json'}: not a JSON file; the checkpoint is damaged"
 
 
-def test_weights_of_another_network_are_refused(tmp_path: Path, trained: Path) -> None:
-    ask = ("--checkpoint", trained, "--out", tmp_path / "out", "--set", "network.hidden=32")
+def test_weights_of_another_network_are_refused(tmp_path: Path, copy: Path) -> None:
+    config = json.loads((copy / STEP / "manifest.json").read_text())["config"]
+    change(copy, config={**config, "network": {**config["network"], "hidden": 32}})
+    ask = ("--checkpoint", copy, "--out", tmp_path / "out")
     assert "the weights do not fit the network of the config" in refused(command("generate", "graphs", *ask))
 
 

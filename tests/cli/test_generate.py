@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from geodrift.generation import Run
 from geodrift.model import Model
 from geodrift.plugins import domain
 from geodrift.testing.command import Result, command
@@ -136,6 +137,21 @@ def test_ctrl_c_keeps_what_is_finished(
     assert kept == numbers(tmp_path / "whole")[: len(kept)]
     assert len(domain("graphs").samples(tmp_path / "part")) == 16
     assert "16 of 30 (stopped)" in (tmp_path / "part/report.html").read_text()
+
+
+def test_a_second_ctrl_c_does_not_lose_what_is_finished(
+    tmp_path: Path, generate: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Run.write
+
+    def impatient(self: Run, folder: Path) -> Any:
+        signal.raise_signal(signal.SIGINT)
+        return write(self, folder)
+
+    monkeypatch.setattr(Run, "write", impatient)
+    interrupt_at(monkeypatch, 8)
+    assert generate(tmp_path, "-n", 30, "--batch-size", 8).code == 130
+    assert manifest(tmp_path)["count"] == 8
 
 
 def test_ctrl_c_before_the_first_batch(

@@ -117,10 +117,61 @@ def test_a_folder_with_a_training_asks_for_resume(trained: Path, train: Callable
     )
 
 
-def test_resuming_another_network_is_refused(trained: Path, train: Callable[..., Result]) -> None:
-    result = train(trained, "--resume", "--set", "network.layers=2")
+ANOTHER = {
+    "network.layers=2": "was trained with another [network]",
+    "objective.condition_dropout=0.5": "was trained with another [objective]",
+    "train.batch_size=4": "was trained with train.batch_size = 8, not 4",
+    "train.seed=9": "was trained with train.seed = 0, not 9",
+}
+
+
+@pytest.mark.parametrize("setting", ANOTHER)
+def test_resuming_another_training_is_refused(trained: Path, train: Callable[..., Result], setting: str) -> None:
+    result = train(trained, "--resume", "--set", setting)
     assert result.code == 2
-    assert "was trained with another [network]" in result.message
+    assert ANOTHER[setting] in result.message
+
+
+def test_resuming_with_other_data_is_refused(tmp_path: Path, trained: Path, config: Path) -> None:
+    other = tmp_path / "other.smi"
+    other.write_text("C\nCC\nCCO\n")
+    result = command("train", "graphs", "--preset", config, "--data", other, "--out", trained, "--resume")
+    assert result.code == 2
+    assert result.message.endswith(f"{other}: not the data of the training in {trained}; resume with the same")
+
+
+def test_resuming_a_finished_training_says_so(trained: Path, train: Callable[..., Result]) -> None:
+    result = train(trained, "--resume")
+    assert (result.code, result.output) == (0, "")
+    assert result.message == f"geodrift: {trained}: 12 steps are done already; raise train.steps"
+
+
+def test_longer_and_with_other_reports_may_go_on(tmp_path: Path, trained: Path, train: Callable[..., Result]) -> None:
+    folder = shutil.copytree(trained, tmp_path / "copy")
+    more = ("--set", "train.steps=14", "--set", "train.sample_every=7", "--set", "train.samples=4")
+    assert train(folder, "--resume", *more).code == 0
+    told = json.loads((folder / "checkpoints/step-00000014/manifest.json").read_text())["metrics"]
+    assert {"loss", "valid"} <= told.keys(), "a checkpoint holds the figures of its own step"
+
+
+def test_a_number_that_json_lacks_does_not_spoil_a_checkpoint(
+    tmp_path: Path, train: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("geodrift_graphs.evaluation.glance", lambda samples: {"odd": float("nan"), "even": 1.0})
+    assert train(tmp_path, "--set", "train.sample_every=4", "--set", "train.samples=2").code == 0
+    told = json.loads((tmp_path / "checkpoints/step-00000012/manifest.json").read_text())["metrics"]
+    assert "odd" not in told
+    assert told["even"] == 1
+    assert command("info", tmp_path).code == 0
+
+
+def test_rows_are_chosen_by_column(tmp_path: Path, config: Path) -> None:
+    data = tmp_path / "table.csv"
+    data.write_text("smiles,split\n" + "CCO,a\nCCN,a\nCCF,b\n" * 3)
+    quick = ("--where", "split=b", "--set", "train.steps=2")
+    result = command("train", "graphs", "--preset", config, "--data", data, "--out", tmp_path / "run", *quick)
+    assert result.code == 0
+    assert f"{data}: 3 objects, 0 refused" in result.errors
 
 
 def test_resuming_without_the_optimiser_is_refused(tmp_path: Path, trained: Path, train: Callable[..., Result]) -> None:

@@ -163,3 +163,9 @@ def _hermite(count: int) -> tuple[Tensor, Tensor]:
     each = torch.square(vectors[0])
     grid = torch.stack(torch.meshgrid(nodes, nodes, nodes, indexing="ij"), -1).reshape(-1, 3)
     return grid, torch.einsum("i,j,k->ijk", each, each, each).flatten()
+
+
+def test_the_network_sees_the_belief() -> None:
+    z = torch.tensor([[0.0, 1.0, 3.0]])
+    seen = BayesianCategorical(3).inputs(z, torch.tensor(0.5))
+    torch.testing.assert_close(seen, z.exp() / z.exp().sum())

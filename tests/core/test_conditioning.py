@@ -69,17 +69,29 @@ def test_nan_has_no_gradient() -> None:
     assert all(torch.isfinite(p.grad).all() for p in net.parameters() if p.grad is not None)
 
 
-@pytest.mark.parametrize("probability", [0.0, 0.1, 0.5, 1.0])
-def test_drops_are_whole_and_as_frequent_as_asked(probability: float) -> None:
-    n = 20000
-    cond = {"weight": torch.arange(n).double(), "logp": torch.ones(n)}
-    dropped = drop(cond, probability, Streams.of(0, n))
-    gone = torch.isnan(dropped["weight"])
-    assert torch.equal(gone, torch.isnan(dropped["logp"]))
-    assert torch.equal(dropped["weight"][~gone], cond["weight"][~gone])
-    assert float(gone.double().mean()) == pytest.approx(
-        probability, abs=3.3 * (probability * (1 - probability) / n) ** 0.5
-    )
+def frequency(event: Tensor, expected: float) -> None:
+    spread = (expected * (1 - expected) / len(event)) ** 0.5
+    assert float(event.double().mean()) == pytest.approx(expected, abs=3.3 * spread)
+
+
+@pytest.mark.parametrize("p", [0.0, 0.1, 0.5, 1.0])
+def test_one_condition_is_dropped_as_often_as_asked(p: float) -> None:
+    cond = {"weight": torch.arange(20000).double()}
+    dropped = drop(cond, p, Streams.of(0, 20000))["weight"]
+    gone = torch.isnan(dropped)
+    frequency(gone, p)
+    assert torch.equal(dropped[~gone], cond["weight"][~gone])
+
+
+@pytest.mark.parametrize("p", [0.0, 0.1, 0.5, 1.0])
+def test_of_several_any_may_be_asked_for_alone(p: float) -> None:
+    """All at once with probability p; of the other samples each with p again, on its own."""
+    cond = {"weight": torch.ones(20000), "logp": torch.ones(20000)}
+    weight, logp = (torch.isnan(v) for v in drop(cond, p, Streams.of(0, 20000)).values())
+    frequency(weight & logp, p + (1 - p) * p**2)
+    frequency(weight & ~logp, (1 - p) * p * (1 - p))
+    frequency(~weight & logp, (1 - p) * p * (1 - p))
+    frequency(~weight & ~logp, (1 - p) ** 3)
 
 
 def test_drops_belong_to_samples() -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from geodrift.errors import InputError
 from geodrift.processes import Jump
 from geodrift.processes.process import Belief, Draw
 from geodrift.rng import Streams
@@ -215,3 +216,14 @@ def test_weighted_loss_is_finite_where_nothing_is_hidden_yet() -> None:
     x, t = torch.zeros(4, dtype=torch.int64), torch.tensor([1e-5, 1e-4, 1e-9, 1.0], dtype=torch.float32)
     loss = process.loss(torch.zeros(4, K, dtype=torch.float32), Draw(x, x, x, t))
     assert torch.all(loss == 0)
+
+
+def test_the_bound_is_that_of_a_masked_source() -> None:
+    assert Jump.masked(3, elbo=True).elbo
+    with pytest.raises(InputError, match="the bound is that of a masked source"):
+        Jump.uniform(3, elbo=True)
+
+
+def test_the_network_sees_one_hot_states_with_the_mask_last() -> None:
+    seen = Jump.masked(2).inputs(torch.tensor([0, 1, 2]), torch.tensor(0.5))
+    assert torch.equal(seen, torch.eye(3))

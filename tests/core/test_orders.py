@@ -26,6 +26,7 @@ from geodrift.solvers import (
     heun,
     midpoint,
     rk4,
+    solvers,
 )
 from geodrift.state import State
 from geodrift.testing import Exact, Moments, Points, order, propagate, run
@@ -168,3 +169,36 @@ class Silent(Streams):
 
     def normal(self, like: Tensor) -> Tensor:
         return torch.full_like(like, 0.5)
+
+
+# Solvers without an order in the step: they draw from the process's own law or move classes alone, see test_jump,
+# test_reveal and test_bayesian; a corrector changes the law by its own bias, see above.
+WITHOUT = {"ctmc", "reveal", "predictor-corrector"}
+
+
+def test_every_solver_is_measured() -> None:
+    """A new solver joins one of the lists, or says here why it has no order."""
+    measured = {type(method) if not isinstance(method, RungeKutta) else method.table for method, *_ in STRONG + WEAK}
+    for kind in set(solvers.kinds) - WITHOUT:
+        solver = solvers.build(kind)
+        assert (solver.table if isinstance(solver, RungeKutta) else type(solver)) in measured, kind
+
+
+def test_independent_fields_move_as_each_alone(path: Schedule) -> None:
+    """A product of two fields whose data are independent: four joint modes, and each field as if alone."""
+    one, two = mixture(), Points(torch.tensor([[-0.5], [0.8]]), torch.tensor([0.6, 0.4]), torch.tensor([0.4, 0.3]))
+    pairs = [(i, j) for i in range(2) for j in range(2)]
+    # Both fields share the width of a point, so the joint law is a product where widths agree.
+    widths = torch.tensor([0.4])
+    a, b = Points(one.points, one.weights, widths.expand(2)), Points(two.points, two.weights, widths.expand(2))
+    joint = Points(
+        State({"a": torch.stack([a.points[i] for i, _ in pairs]), "b": torch.stack([b.points[j] for _, j in pairs])}),
+        torch.stack([a.weights[i] * b.weights[j] for i, j in pairs]),
+        widths.expand(4),
+    )
+    z, times = State({"a": starts(path, 0.9), "b": starts(path, 0.9).flip(0)}), grid(6, 0.9, 0.2)
+    process = Product({"a": Affine(path), "b": Affine(path)})
+    together = run(heun(), Exact(process, joint), z, times, STREAMS)
+    for name, law in (("a", a), ("b", b)):
+        alone = run(heun(), Exact(Affine(path), law), z[name], times, STREAMS)
+        torch.testing.assert_close(together[name], alone, rtol=1e-9, atol=1e-9)

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from geodrift.errors import InputError
-from geodrift.layout import Padded
-from geodrift.processes import Jump, Product
+from geodrift.layout import Padded, Ragged
+from geodrift.processes import Belief, Jump, Predictions, Product
 from geodrift.rng import Streams
 from geodrift.sampling import sample
 from geodrift.schedules import Cosine
-from geodrift.solvers import Reveal
+from geodrift.solvers import PredictorCorrector, Reveal
 from geodrift.solvers.reveal import order
 from geodrift.state import State
 from geodrift.testing import Exact, Points, chi_square
@@ -69,3 +69,42 @@ def test_a_process_without_mask_is_refused() -> None:
     exact = Exact(Product({"x": Jump.uniform(2)}), Points(like, torch.ones(1)))
     with pytest.raises(InputError, match="reveal"):
         sample(exact, like, Reveal(), Streams.of(0, 1), steps=3)
+
+
+def test_what_it_cannot_order_is_refused() -> None:
+    ragged = Ragged.of(torch.tensor([2, 1]))
+    with pytest.raises(InputError, match="named, dense or padded fields"):
+        order(State({"x": torch.zeros(3, dtype=torch.int64)}, {"x": ragged}), Streams.of(0, 2))
+    with pytest.raises(InputError, match="named, dense or padded fields"):
+        order(torch.zeros(3, 2, dtype=torch.int64), Streams.of(0, 3))
+
+
+def test_a_corrector_keeps_the_order_of_its_predictor() -> None:
+    """The order is drawn once, by whichever solver moves in time."""
+    process = Product({"nodes": Jump.masked(2)})
+    law = Points(State({"nodes": torch.tensor([[0, 1, 0], [1, 0, 1]])}), torch.tensor([0.5, 0.5]))
+    like = State({"nodes": torch.zeros(50, 3, dtype=torch.int64)})
+    alone, corrected = (
+        sample(Exact(process, law), like, solver, Streams.of(0, 50), steps=3)
+        for solver in (Reveal(), PredictorCorrector(predictor=Reveal()))
+    )
+    assert all(row in ([0, 1, 0], [1, 0, 1]) for row in corrected["nodes"].tolist())
+    assert all(row in ([0, 1, 0], [1, 0, 1]) for row in alone["nodes"].tolist())
+
+
+def test_every_tensor_stays_on_its_device() -> None:
+    """Shapes without numbers find what would be a mix of processor and card."""
+    process = Product({"nodes": Jump.masked(2)})
+    z = State({"nodes": torch.full((4, 3), 2, device="meta")})
+
+    class Believing:
+        def __init__(self) -> None:
+            self.process = process
+
+        def __call__(self, z: State, t: torch.Tensor, cond: object = None) -> Predictions:
+            return Predictions({"nodes": Belief(torch.zeros(4, 3, 2, device="meta"))})
+
+    rng, now, then = Streams.of(0, 4, "meta"), torch.tensor(0.5), torch.tensor(0.25)
+    carry = order(z, rng)
+    moved, _ = Reveal().step(Believing(), z, now, then, carry, rng)
+    assert moved["nodes"].device.type == "meta"

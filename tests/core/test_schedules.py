@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from geodrift.objectives.times import LogitNormal, TimeLaw
-from geodrift.schedules import VE, Schedule, SubVP
+from geodrift.schedules import EDM, VE, VP, Cosine, Rectified, Schedule, SubVP, schedules
 from geodrift.solvers.grids import Grid, Karras
 from geodrift.testing.laws import INSIDE, check_grid, check_schedule, check_time_law
 
@@ -41,6 +41,32 @@ def test_sub_vp_is_below_vp() -> None:
     assert torch.all(torch.square(at.alpha) + torch.square(at.sigma) < 1)
 
 
+RATE = 0.1 + INSIDE * (20.0 - 0.1)
+INTEGRAL = 0.1 * INSIDE + 0.5 * INSIDE**2 * (20.0 - 0.1)
+LOG = torch.log(torch.tensor(5000.0, dtype=torch.float64))
+# Published coefficients of dz = f z dt + g dW: Song et al. (2021), equations 29 to 32 and appendix C; EDM's table 1.
+SDES: dict[str, tuple[Schedule, torch.Tensor, torch.Tensor]] = {
+    "vp": (VP(), -RATE / 2, RATE),
+    "sub-vp": (SubVP(), -RATE / 2, RATE * (1 - torch.exp(-2 * INTEGRAL))),
+    "ve": (VE(), 0 * INSIDE, 2 * LOG * torch.square(0.01 * torch.exp(LOG * INSIDE))),
+    "edm": (EDM(), 0 * INSIDE, 2 * 80.0**2 * INSIDE),
+    "rectified": (Rectified(), -1 / (1 - INSIDE), 2 * INSIDE / (1 - INSIDE)),
+    "cosine": (
+        Cosine(),
+        -torch.pi / 2 * torch.tan(torch.pi / 2 * INSIDE),
+        torch.pi * torch.tan(torch.pi / 2 * INSIDE),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", schedules.kinds)
+def test_the_sde_is_the_published_one(kind: str) -> None:
+    schedule, drift, diffusion = SDES[kind]
+    at = schedule(INSIDE)
+    torch.testing.assert_close(at.d_alpha / at.alpha, drift, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(at.diffusion, diffusion, rtol=1e-9, atol=1e-12)
+
+
 def test_grid(grid: Grid) -> None:
     check_grid(grid)
 
@@ -48,7 +74,8 @@ def test_grid(grid: Grid) -> None:
 def test_karras_grid_is_even_in_the_root_of_the_noise() -> None:
     """Karras et al. (2022), equation 5, for sigma = 80 t: from 80 towards 0.002, evenly in sigma^(1/7)."""
     roots = torch.pow(80 * Karras()(18), 1 / 7)
-    torch.testing.assert_close(torch.diff(roots), torch.full((17,), (0.002 ** (1 / 7) - 80 ** (1 / 7)) / 18))
+    torch.testing.assert_close(torch.diff(roots), torch.full((17,), (0.002 ** (1 / 7) - 80 ** (1 / 7)) / 17))
+    torch.testing.assert_close(80 * Karras()(18)[-1], torch.tensor(0.002))
 
 
 def test_time_law(time_law: TimeLaw) -> None:

@@ -11,8 +11,8 @@ import pytest
 from rdkit import Chem
 
 from geodrift.errors import InputError
-from geodrift_graphs.files import read, write
-from geodrift_graphs.molecules.vocabulary import Vocabulary
+from geodrift_graphs.files import read, samples, write
+from geodrift_graphs.molecules.vocabulary import Vocabulary, sanitised
 
 TEXTS = ["C", "CC(=O)[O-].[NH4+]", "c1cc[nH]c1", "C[N+](=O)[O-]", "CS(C)=O"]
 MOLECULES = [Chem.MolFromSmiles(text) for text in TEXTS]
@@ -124,6 +124,46 @@ def test_directed_and_looped_graphs_are_refused(tmp_path: Path) -> None:
     assert reading.refused[0].name.startswith("a.graphml: ")
 
 
+def test_a_bad_graph_leaves_the_others_of_its_file_alone(tmp_path: Path) -> None:
+    body = '<node id="a"/><node id="b"/><edge source="a" target="b"/>'
+    twice = body + '<edge source="a" target="b"/>'
+    kinds = [("undirected", body), ("undirected", twice), ("directed", body), ("undirected", body)]
+    graphs = "".join(f'<graph id="g{n}" edgedefault="{kind}">{text}</graph>' for n, (kind, text) in enumerate(kinds))
+    page = f'<graphml xmlns="http://graphml.graphdrawing.org/xmlns">{graphs}</graphml>'
+    reading = read(saved(tmp_path / "a.graphml", page))
+    assert len(reading.objects) == 2
+    assert [(refusal.index, refusal.name) for refusal in reading.refused] == [(2, "g1"), (3, "g2")]
+    assert [refusal.reason for refusal in reading.refused] == ["graph with parallel edges", "directed graph"]
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
+def test_lines_end_in_any_way(tmp_path: Path, ends: str) -> None:
+    assert len(read(saved(tmp_path / "a.smi", ends.join(["SMILES name", "C x\u2028y", "CC", ""]))).objects) == 2
+    reading = read(saved(tmp_path / "a.csv", ends.join(["", "smiles,id", "C,1", "", "C1,2", ""])))
+    assert len(reading.objects) == 1
+    assert reading.refused[0].index == 5
+
+
+def test_samples_count_what_is_not_valid_in_any_format(tmp_path: Path) -> None:
+    block = "\n     RDKit          2D\n\n  2  1  0  0  0  0  0  0  0  0999 V2000\n"
+    block += "".join(f"    0.0000    0.0000    0.0000 {s}   0  0\n" for s in "FF")
+    good, bad = f"{block}  1  2  1  0\nM  END\n$$$$\n", f"{block}  1  2  3  0\nM  END\n$$$$\n"
+    found = samples(saved(tmp_path / "a.sdf", good + bad + "rubbish\n$$$$\n"))
+    assert [molecule.GetNumAtoms() for molecule in found] == [2, 2, 0]
+    assert [sanitised(molecule) is not None for molecule in found[:2]] == [True, False]
+    assert len(samples(saved(tmp_path / "a.smi", "smiles\nC\nC1\n"))) == 2
+    with pytest.raises(InputError, match="file is empty"):
+        samples(saved(tmp_path / "b.smi", ""))
+
+
+def test_an_invalid_sample_is_named_by_the_atoms_of_its_smiles(tmp_path: Path) -> None:
+    molecule = Chem.MolFromSmiles("N(C)(C)(C)CO", sanitize=False)
+    write([Chem.RenumberAtoms(molecule, [5, 4, 3, 2, 1, 0])], tmp_path)
+    _, line = (tmp_path / "invalid.csv").read_text().splitlines()
+    smiles, place = line.rpartition(",")[2], int(line.partition("atom # ")[2].split()[0])
+    assert Chem.MolFromSmiles(smiles, sanitize=False).GetAtomWithIdx(place).GetSymbol() == "N"
+
+
 def test_edge_lists_read(tmp_path: Path) -> None:
     path = npz(tmp_path / "a.npz", GRAPHS, split=["train", "test", "train"])
     assert all(map(same, read(path).objects, GRAPHS))
@@ -157,7 +197,10 @@ WRONG = {
     "empty.smi": ("", {}, "file is empty"),
     "blank.csv": ("\n \n", {}, "file is empty"),
     "bad.smi": ("C1\nnonsense\n", {}, "none of 2 records can be read; the first: 1: C1: SMILES does not parse"),
-    "comments.smi": ("# only\n", {}, "none of 0 records"),
+    "comments.smi": ("# only\n", {}, "no records"),
+    "header.csv": ("smiles\n", {}, "no records"),
+    "quote.csv": ('"smiles\n', {}, "line 1: unexpected end of data"),
+    "where.smi": ("C\n", 5, "where: a table of columns and values, not 5"),
     "column.csv": ("smile,id\nC,1\n", {}, r'no column "smiles" \(did you mean "smile"\?\); available: id, smile'),
     "format.txt": ("C\n", {}, "unknown format"),
     "where.csv": ("smiles,test\nC,1\n", {"tets": "0"}, r'no column "tets" \(did you mean "test"\?\)'),
@@ -167,7 +210,7 @@ WRONG = {
     "plain.csv.gz": (b"", {}, "empty"),
     "a.npz": ("hello", {}, "not an npz file"),
     "a.graphml": ("<graphml", {}, "not GraphML"),
-    "a.sdf": ("nothing\n", {}, "none of 0 records"),
+    "a.sdf": ("nothing\n", {}, "no records"),
 }
 
 
@@ -199,6 +242,11 @@ def test_a_missing_file_names_its_neighbour(tmp_path: Path) -> None:
     [
         ({"edges": [[0, 1]]}, "no array n_nodes, edge_offset; it has edges"),
         ({"n_nodes": [2], "edges": [[0, 1]], "edge_offset": [0, 2]}, "do not fit 1 graphs"),
+        ({"n_nodes": [2], "edges": [[0, 1]], "edge_offset": 1}, "do not fit 1 graphs"),
+        ({"n_nodes": [2], "edges": [[0, 1]], "edge_offset": [[0, 1]]}, "do not fit 1 graphs"),
+        ({"n_nodes": np.zeros(0, int), "edges": np.zeros((0, 2), int), "edge_offset": [0]}, "there are no graphs"),
+        ({"n_nodes": [-3], "edges": np.zeros((0, 2), int), "edge_offset": [0, 0]}, "-3 nodes; from 1 to 2048"),
+        ({"n_nodes": [10**9], "edges": np.zeros((0, 2), int), "edge_offset": [0, 0]}, "1000000000 nodes; from 1"),
         ({"n_nodes": [2.0], "edges": [[0, 1]], "edge_offset": [0, 1]}, "whole numbers"),
         ({"n_nodes": np.array([{}]), "edges": [[0, 1]], "edge_offset": [0, 1]}, "not an npz file of numbers"),
     ],

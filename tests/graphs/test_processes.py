@@ -10,6 +10,7 @@ from geodrift.config import Config
 from geodrift.model import Model
 from geodrift.objectives import Matching
 from geodrift.rng import Streams
+from geodrift.spaces import symmetric
 from geodrift_graphs import domain
 from geodrift_graphs.molecules.vocabulary import smiles
 
@@ -91,3 +92,18 @@ def test_a_low_temperature_draws_the_likeliest_classes() -> None:
     belief = model.denoiser(masked, torch.ones(()), {})
     for name in ("nodes", "edges"):
         assert torch.equal(drawn[name], belief[name].probs.argmax(-1))
+
+
+CLEAN: dict[str, dict[str, Any]] = {"gdss": {"edge_scale": 2.0}, "bayesian-flow": {"edge_accuracy": 100.0}}
+
+
+@pytest.mark.parametrize("process", [process for process, _ in PROCESSES], ids=str)
+def test_the_network_reads_the_valences_of_clean_molecules(process: dict[str, Any]) -> None:
+    """Whatever a process makes of edges, the features see bond orders: one test of scales, shifts and masks."""
+    model = untrained({**process, **CLEAN.get(process["kind"], {})}, {**NETWORKS[0], "features": ["valence"]})
+    state, _ = model.codec.batch(model.codec.compact(molecules()).arrays, torch.arange(len(LINES)))
+    moving, t = model.denoiser.process, torch.full((len(LINES),), 1e-6)
+    seen = moving.inputs(moving.corrupt(state, t, Streams.of(0, len(LINES))).z, t)
+    found = model.denoiser.network.features(seen["edges"], state.layouts["nodes"].present.sum(1)).nodes[..., 0]
+    orders = symmetric.unpack(torch.tensor(model.codec.orders)[state["edges"]], found.shape[1]).sum(-1)
+    torch.testing.assert_close(4 * found, orders, atol=0.5 if "ve" in str(process.get("edges")) else 0.05, rtol=0)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import traceback
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -46,8 +49,8 @@ def start(
         print(context.get_help())
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0, 1 (a check failed), 2 (bad input), 130 (stopped by Ctrl-C)."""
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code."""
     with warnings.catch_warnings():
         if not sys.warnoptions:
             warnings.filterwarnings("ignore", module=r"(?!geodrift)")  # those of other packages
@@ -57,7 +60,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _fail(error)
         except KeyboardInterrupt:
             code = 130
+        except Exception as error:
+            return _defect(error)
     return code if isinstance(code, int) else 0
+
+
+def _defect(error: Exception) -> int:
+    """Say in one line that this should not happen; the traceback is for who mends it."""
+    if os.environ.get("GEODRIFT_DEBUG"):
+        raise error
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    message = " ".join(f"{type(error).__name__}: {error}".split())
+    place = f"{Path(where.filename).name}:{where.lineno}"
+    print(f"geodrift: {message} ({place}); this is a defect, GEODRIFT_DEBUG=1 shows where", file=sys.stderr)
+    return 1
 
 
 def _fail(error: Exception) -> int:

@@ -11,6 +11,7 @@ import typer
 
 from geodrift.cli.console import emit, note, table
 from geodrift.cli.options import pairs
+from geodrift.errors import InputError
 
 if TYPE_CHECKING:
     from geodrift.domain import Domain
@@ -69,6 +70,8 @@ class Data:
         """The data of a file, which `where` selects; what cannot be read is counted aloud."""
         chosen = pairs(option, where)
         if path is None:
+            if chosen:
+                raise InputError(f"{option}: selects rows of a file that is not given")
             return cls()
         reading = domain.read(path, chosen)
         if reading.refused:

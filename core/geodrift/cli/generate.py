@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,7 +33,7 @@ def generate(
     condition: Annotated[list[str] | None, typer.Option(help="Ask for a property: key=value.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same samples.")] = 0,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Samples at once; does not change them.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
     change: Annotated[list[str] | None, typer.Option("--set", help="Change a key: sample.solver.eta=5.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run in --out.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the manifest.")] = False,
@@ -42,17 +45,37 @@ def generate(
 
     given = {"solver.kind": solver, "steps": steps, "guidance": guidance, "batch_size": batch_size}
     changes = [f"sample.{key}={value}" for key, value in given.items() if value is not None]
+    if guidance not in (None, 1) and not condition:
+        raise InputError(f"--guidance {guidance:g}: needs a property to follow; ask for one with --condition")
+    _refuse_model(change or [])
     name, source = _source(domain, preset, checkpoint)
     model = opened(source, domain, [*changes, *(change or [])]).to(find_device(device))
     request = Request(model, name, n, seed, numbers("--condition", condition))
     request.check()
     samples.vacate(out, overwrite)
     run = _run(request)
-    manifest = run.write(out)
+    with _unhurried():
+        manifest = run.write(out)
     emit(manifest.model_dump()) if json else _tell(out, manifest)
     if not run.complete:
         note(f"geodrift: stopped; {manifest.count} of {n} samples are in {out}")
         raise typer.Exit(130)
+
+
+def _refuse_model(changes: list[str]) -> None:
+    for change in changes:
+        if not change.startswith("sample."):
+            raise InputError(f"--set {change}: belongs to the trained model; only sample.… may change, or train again")
+
+
+@contextmanager
+def _unhurried() -> Iterator[None]:
+    """A stretch that another Ctrl-C does not interrupt: what is finished is being written."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _source(domain: str, preset: str | None, checkpoint: Path | None) -> tuple[str, Checkpoint]:

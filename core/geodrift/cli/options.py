@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from geodrift.errors import InputError, unknown
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
+DEVICES = ("auto", "cpu", "cuda")
 
 
 def pairs(option: str, settings: Sequence[str] | None) -> dict[str, str]:
@@ -16,32 +17,35 @@ def pairs(option: str, settings: Sequence[str] | None) -> dict[str, str]:
         key, separator, value = setting.partition("=")
         if not separator or not key.strip() or not value.strip():
             raise InputError(f"{option} {setting}: write key=value")
+        if key.strip() in found:
+            raise InputError(f"{option} {setting}: {key.strip()} is given twice")
         found[key.strip()] = value.strip()
     return found
 
 
 def numbers(option: str, settings: Sequence[str] | None) -> dict[str, float]:
     """`key=number` settings by key."""
-    found = pairs(option, settings)
     try:
-        return {key: float(value) for key, value in found.items()}
+        found = {key: float(value) for key, value in pairs(option, settings).items()}
     except ValueError as error:
-        raise InputError(f"{option}: {error}; write key=number") from None
+        raise error if isinstance(error, InputError) else InputError(f"{option}: {error}; write key=number") from None
+    for key, value in found.items():
+        if not math.isfinite(value):
+            raise InputError(f"{option} {key}={value}: not a number")
+    return found
 
 
 def device(name: str) -> str:
     """The device of this name.
 
-    `auto` is a CUDA card or the processor; random numbers need float64, which Metal (`mps`) lacks.
+    `auto` is a CUDA card or the processor. Metal is not among them: random numbers need float64, which it lacks.
     """
     import torch
 
-    if name.partition(":")[0] not in DEVICES:
+    if name.partition(":")[0] not in DEVICES or name.startswith("cpu:"):
         raise unknown("device", name, DEVICES)
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise InputError(f"--device {name}: no CUDA card is available here; use --device cpu")
-    if name == "mps" and not torch.backends.mps.is_available():
-        raise InputError("--device mps: Metal is not available here; use --device cpu")
     return name

@@ -12,6 +12,7 @@ import typer
 
 from geodrift.cli.console import note
 from geodrift.cli.options import device as find_device
+from geodrift.cli.options import pairs
 from geodrift.cli.progress import bar
 
 if TYPE_CHECKING:
@@ -28,17 +29,20 @@ def train(
     preset: Annotated[str, typer.Option(help="A preset, or a TOML file of your own.")],
     data: Annotated[Path, typer.Option(help="A file or folder of training data.")],
     out: Annotated[Path, typer.Option(help="Folder for checkpoints and the log.")],
+    where: Annotated[list[str] | None, typer.Option(help="Rows of the data: key=value.")] = None,
     change: Annotated[list[str] | None, typer.Option("--set", help="Change one key: train.lr=1e-4.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
 ) -> None:
     """Train a preset, or a config of your own, on a file of data."""
     from geodrift.model import settings
     from geodrift.train import launch
 
     config = settings(preset, domain, change or [])
+    if where:
+        config = config.model_copy(update={"data": {**config.data, "where": pairs("--where", where)}})
     runtime = launch.fabric(config, find_device(device))
-    session = launch.prepare(config, data, out, resume)
+    session = launch.prepare(config, data, out, resume, runtime.device)
     if runtime.is_global_zero:
         _read(session.reading, data, out)
     try:
@@ -59,6 +63,8 @@ def _run(session: Session, runtime: Fabric) -> None:
         if "loss" not in values:
             glance.update(values)
 
+    if session.progress.step >= session.model.config.train.steps:
+        return note(f"geodrift: {session.folder}: {session.progress.step} steps are done already; raise train.steps")
     with bar(session.model.config.train.steps, session.progress.step, shown=runtime.is_global_zero) as tick:
         launch.launch(session, runtime, lambda progress, loss: tick(word=_line({"loss": loss, **glance})), tell)
     if runtime.is_global_zero:
@@ -91,8 +97,9 @@ def _read(reading: Reading, data: Path, out: Path) -> None:
 
 
 def _listed(refused: Sequence[Refusal], path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
+    from geodrift.samples import staged
+
+    with staged(path.parent) as temporary, (temporary / path.name).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["index", "name", "reason"])
         writer.writerows([refusal.index, refusal.name, refusal.reason] for refusal in refused)

@@ -1,5 +1,5 @@
 """What training minimises."""
 
-from geodrift.objectives.matching import Loss, Matching
+from geodrift.objectives.matching import Loss, Matching, objectives
 
-__all__ = ["Loss", "Matching"]
+__all__ = ["Loss", "Matching", "objectives"]

@@ -16,7 +16,9 @@ from torch import Tensor
 
 from geodrift.conditioning import drop
 from geodrift.denoiser import Conditions, Denoiser, samples
+from geodrift.errors import unknown
 from geodrift.objectives.times import TimeLaw, Uniform
+from geodrift.registry import Role, Share
 from geodrift.rng import Streams
 from geodrift.state import State
 
@@ -28,6 +30,10 @@ class Loss(NamedTuple):
     parts: dict[str, Tensor]
 
 
+objectives = Role("objective")
+
+
+@objectives.register("matching")
 @dataclass(frozen=True)
 class Matching:
     """The matching objective.
@@ -40,7 +46,7 @@ class Matching:
 
     times: TimeLaw = field(default_factory=Uniform)
     weights: Mapping[str, float] = field(default_factory=dict)
-    condition_dropout: float = 0.1
+    condition_dropout: Share = 0.1
 
     def __call__(self, denoiser: Denoiser, x: Any, cond: Conditions, rng: Streams) -> Loss:
         count, device = samples(x), x.device
@@ -54,4 +60,7 @@ class Matching:
         return Loss(total, {name: part.detach() for name, part in parts.items()})
 
     def _parts(self, errors: State) -> dict[str, Tensor]:
+        for name in self.weights:
+            if name not in errors:
+                raise unknown("field to weigh", name, errors)
         return {name: errors.layouts[name].mean(error).mean() for name, error in errors.items()}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from geodrift.registry import role
+from geodrift.registry import Positive, Share, role
 
 
 class TimeLaw(ABC):
@@ -31,8 +31,8 @@ class Uniform(TimeLaw):
         most: The latest time.
     """
 
-    least: float = 1e-5
-    most: float = 1.0
+    least: Share = 1e-5
+    most: Share = 1.0
 
     def place(self, u: Tensor) -> Tensor:
         return self.least + (self.most - self.least) * u
@@ -47,7 +47,7 @@ class Power(TimeLaw):
         exponent: :math:`p > 0`.
     """
 
-    exponent: float = 2.0
+    exponent: Positive = 2.0
 
     def place(self, u: Tensor) -> Tensor:
         return torch.pow(u, self.exponent)
@@ -64,7 +64,7 @@ class LogitNormal(TimeLaw):
     """
 
     mean: float = 0.0
-    std: float = 1.0
+    std: Positive = 1.0
 
     def place(self, u: Tensor) -> Tensor:
         return torch.sigmoid(self.mean + self.std * torch.special.ndtri(u))

@@ -42,6 +42,10 @@ class BayesianCategorical(Process):
     space: Euclidean = field(default_factory=Euclidean)
 
     @property
+    def categorical(self) -> bool:
+        return True
+
+    @property
     def channels(self) -> tuple[int, int]:
         return self.classes, self.classes
 

@@ -30,6 +30,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax, nll_loss, one_hot, pad
 
+from geodrift.errors import InputError
 from geodrift.kernel import Categorical as Law
 from geodrift.layout import trailing
 from geodrift.processes.process import Belief, Draw, Process
@@ -54,6 +55,14 @@ class Jump(Process):
     source: tuple[float, ...]
     schedule: Schedule = field(default_factory=Rectified)
     elbo: bool = False
+
+    def __post_init__(self) -> None:
+        if self.elbo and self.states == self.classes:
+            raise InputError("elbo: the bound is that of a masked source; set it to false for another source")
+
+    @property
+    def categorical(self) -> bool:
+        return True
 
     @classmethod
     def masked(cls, classes: int, **options: object) -> Jump:

@@ -89,6 +89,11 @@ class Process(ABC):
     space: Space[Any]
 
     @property
+    def categorical(self) -> bool:
+        """Whether its predictions hold beliefs about classes, which a temperature sharpens."""
+        return False
+
+    @property
     @abstractmethod
     def channels(self) -> Any:
         """The number of channels that the network sees, and that it must answer with."""

@@ -47,6 +47,10 @@ class Product(Process):
         return ProductSpace({name: part.space for name, part in self.parts.items()})
 
     @property
+    def categorical(self) -> bool:
+        return any(part.categorical for part in self.parts.values())
+
+    @property
     def channels(self) -> dict[str, tuple[int, int]]:
         return {name: part.channels for name, part in self.parts.items()}
 

@@ -5,6 +5,7 @@ The template is the domain of points in the plane; `examples/custom_domain` is w
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ from pathlib import Path
 from string import Template
 
 from geodrift.errors import InputError
+from geodrift.plugins import entries
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _SUFFIX = ".template"
@@ -27,6 +29,8 @@ def scaffold(name: str, folder: Path) -> list[Path]:
     """
     if not _NAME.fullmatch(name):
         raise InputError(f'domain "{name}": use small letters, digits and underscores, for example my_points')
+    if name in entries() or importlib.util.find_spec(f"geodrift_{name}"):
+        raise InputError(f'domain "{name}": is installed already; choose another name')
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder}: exists already; choose another --out")
     contents = rendered(name)

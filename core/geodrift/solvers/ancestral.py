@@ -16,6 +16,7 @@ from geodrift.denoiser import Conditions, Denoise
 from geodrift.kernel import Kernel
 from geodrift.layout import Layout
 from geodrift.processes import Affine, Process
+from geodrift.registry import Share
 from geodrift.rng import Streams
 from geodrift.solvers.solver import Solver, solvers
 
@@ -29,7 +30,7 @@ class Ancestral(Solver):
         eta: Fresh noise of affine processes, 0 (none) to 1 (all of the posterior's).
     """
 
-    eta: float = 1.0
+    eta: Share = 1.0
     stages: int = 1
 
     def law(self, part: Process, p: Any, z: Tensor, t: Tensor, s: Tensor, layout: Layout) -> Kernel:

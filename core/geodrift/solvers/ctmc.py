@@ -22,6 +22,7 @@ from geodrift.denoiser import Conditions, Denoise
 from geodrift.kernel import Categorical, Kernel
 from geodrift.layout import Layout, trailing
 from geodrift.processes import Jump, Process
+from geodrift.registry import NotNegative
 from geodrift.rng import Streams
 from geodrift.solvers.solver import Solver, solvers
 
@@ -36,8 +37,8 @@ class CTMC(Solver):
         omega: Target guidance, the extra rate towards the predicted class.
     """
 
-    eta: float = 0.0
-    omega: float = 0.0
+    eta: NotNegative = 0.0
+    omega: NotNegative = 0.0
     stages: int = 1
 
     def law(self, part: Process, p: Any, z: Tensor, t: Tensor, s: Tensor, layout: Layout) -> Kernel:

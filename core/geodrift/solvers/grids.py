@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from geodrift.registry import role
+from geodrift.registry import Positive, Share, role
 
 
 class Grid(ABC):
@@ -48,7 +48,7 @@ class Power(Grid):
         exponent: :math:`p > 0`.
     """
 
-    exponent: float = 2.0
+    exponent: Positive = 2.0
 
     def place(self, u: Tensor) -> Tensor:
         return torch.pow(u, self.exponent)
@@ -59,13 +59,18 @@ class Power(Grid):
 class Karras(Grid):
     """EDM's times, :math:`(u\\,t_{\\max}^{1/\\rho} + (1 - u)\\,t_{\\min}^{1/\\rho})^\\rho`, for noise linear in time.
 
+    Here `u` falls evenly from one to zero: the last time before the data is `least` (equation 5 of EDM).
+
     Arguments:
         rho: How strongly steps shrink towards the data.
         least: The time before zero, as a share of the longest.
     """
 
-    rho: float = 7.0
-    least: float = 0.002 / 80
+    rho: Positive = 7.0
+    least: Share = 0.002 / 80
 
     def place(self, u: Tensor) -> Tensor:
         return torch.pow(u + (1 - u) * self.least ** (1 / self.rho), self.rho)
+
+    def __call__(self, steps: int) -> Tensor:
+        return self.place(torch.linspace(1, 0, steps, dtype=torch.float64))

@@ -23,6 +23,7 @@ from geodrift.denoiser import Conditions, Denoise
 from geodrift.kernel import Delta, Gaussian, Kernel
 from geodrift.layout import Layout, trailing
 from geodrift.processes import Process, Scored
+from geodrift.registry import NotNegative, Positive
 from geodrift.rng import Streams
 from geodrift.solvers.solver import Solver, solvers
 
@@ -38,8 +39,8 @@ class EulerMaruyama(Solver):
             exchanges, which would be infinite where a path starts without signal.
     """
 
-    scale: float = 1.0
-    most: float = 0.5
+    scale: NotNegative = 1.0
+    most: Positive = 0.5
     stages: int = 1
 
     def law(self, part: Process, p: Any, z: Tensor, t: Tensor, s: Tensor, layout: Layout) -> Kernel:
@@ -67,8 +68,8 @@ class Langevin:
         temperature: Scale of the noise; below one the law is sharpened.
     """
 
-    snr: float = 0.16
-    temperature: float = 1.0
+    snr: NotNegative = 0.16
+    temperature: NotNegative = 1.0
 
     def law(self, part: Process, p: Any, z: Tensor, t: Tensor, s: Tensor, layout: Layout) -> Kernel:
         """The Gaussian of the step; no move where there is no score."""
@@ -91,13 +92,16 @@ class PredictorCorrector(Solver):
     """
 
     predictor: Solver = EulerMaruyama()
-    snr: float = 0.16
-    temperature: float = 1.0
+    snr: NotNegative = 0.16
+    temperature: NotNegative = 1.0
     corrections: int = 1
 
     @property
     def stages(self) -> int:  # type: ignore[override]
         return self.corrections + self.predictor.stages
+
+    def init(self, z: Any, rng: Streams) -> Any:
+        return self.predictor.init(z, rng)
 
     def step(
         self, denoise: Denoise, z: Any, t: Tensor, s: Tensor, carry: Any, rng: Streams, cond: Conditions | None = None

@@ -22,13 +22,14 @@ from torch import Tensor
 from geodrift.denoiser import Conditions, Denoise
 from geodrift.errors import InputError
 from geodrift.kernel import Categorical, Delta, Kernel
-from geodrift.layout import Layout, trailing
+from geodrift.layout import Layout, Ragged, trailing
 from geodrift.processes import Jump, Process
 from geodrift.rng import Streams
 from geodrift.solvers.solver import Solver, solvers
 from geodrift.state import State
 
 _REFUSAL = 'solver "reveal" reveals masked classes and this process has none; choose another solver'
+_RAGGED = 'solver "reveal" orders the named, dense or padded fields of a state; choose "ancestral" for anything else'
 
 
 def _draw(part: Process, p: Any, z: Tensor, t: Tensor, s: Tensor, layout: Layout) -> Kernel:
@@ -41,11 +42,17 @@ def _known(part: Process, p: Any, z: Tensor, t: Tensor, s: Tensor, layout: Layou
         return Delta(torch.ones_like(z))
     if part.states == part.classes:
         raise InputError(_REFUSAL)
-    return Delta(part.schedule.alpha(trailing(s, z)).expand(z.shape))
+    return Delta(part.schedule.alpha(trailing(s, z)).to(z.device).expand(z.shape))
 
 
-def order(z: State, rng: Streams) -> State:
-    """The place of each class in a random order over all classes of its sample, in (0, 1); zero for real numbers."""
+def order(z: Any, rng: Streams) -> State:
+    """The place of each class in a random order over all classes of its sample, in (0, 1); zero for real numbers.
+
+    Raises:
+        InputError: Without classes, or when a field is ragged or has no name.
+    """
+    if not isinstance(z, State) or any(isinstance(layout, Ragged) for layout in z.layouts.values()):
+        raise InputError(_RAGGED)
     classes = {name: v for name, v in z.items() if not v.is_floating_point()}
     if not classes:
         raise InputError(_REFUSAL)
@@ -65,7 +72,7 @@ class Reveal(Solver):
 
     stages: int = 1
 
-    def init(self, z: State, rng: Streams) -> State:
+    def init(self, z: Any, rng: Streams) -> State:
         return order(z, rng)
 
     def step(

@@ -87,5 +87,5 @@ def heun() -> RungeKutta:
 
 @solvers.register("rk4")
 def rk4() -> RungeKutta:
-    """The classical method, order 4."""
+    """The classical method, order 4; in `sample` the last interval, which belongs to the process, limits it to 2."""
     return RungeKutta(RK4)

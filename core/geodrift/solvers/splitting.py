@@ -21,6 +21,7 @@ from geodrift.denoiser import Conditions, Denoise
 from geodrift.kernel import Delta, Kernel
 from geodrift.layout import Layout, trailing
 from geodrift.processes import Process, Scored
+from geodrift.registry import NotNegative
 from geodrift.rng import Streams
 from geodrift.solvers.langevin import Langevin
 from geodrift.solvers.solver import Solver, solvers
@@ -57,8 +58,8 @@ class S4(Solver):
         temperature: Scale of the corrector's noise.
     """
 
-    snr: float = 0.16
-    temperature: float = 1.0
+    snr: NotNegative = 0.16
+    temperature: NotNegative = 1.0
     stages: int = 1
 
     def step(

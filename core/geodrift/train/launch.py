@@ -3,6 +3,7 @@ r"""From a config and a file of data to a training that can stop and go on."""
 from __future__ import annotations
 
 import logging
+import math
 import os
 import shutil
 from collections.abc import Callable, Mapping
@@ -21,18 +22,23 @@ from geodrift.denoiser import Denoiser
 from geodrift.domain import Reading
 from geodrift.errors import InputError
 from geodrift.model import Model, restore
-from geodrift.objectives.matching import Matching
+from geodrift.objectives import Matching, objectives
 from geodrift.plugins import domain as find
-from geodrift.registry import Role
+from geodrift.solvers import solvers
+from geodrift.solvers.grids import grids
 from geodrift.train.data import Feed
 from geodrift.train.ema import MovingAverage
 from geodrift.train.log import Log
 from geodrift.train.loop import Progress, Watchers, optimizer, run
 
 Watch = Callable[[Progress, float], None]
+REPORTING = {"steps", "log_every", "save_every", "sample_every", "samples", "keep", "tensorboard"}
 
-objectives = Role("objective")
-objectives.register("matching")(Matching)
+
+def objective(config: Config) -> Matching:
+    """What a config asks to minimise."""
+    built: Matching = objectives.build({"kind": "matching", **config.objective})
+    return built
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,7 @@ class Session:
         feed: Its data.
         folder: Where checkpoints and the log go.
         reading: What the data file held, and what of it was refused.
+        data: SHA-256 of the encoded data.
     """
 
     model: Model
@@ -52,10 +59,13 @@ class Session:
     feed: Feed
     folder: Path
     reading: Reading
+    data: str
 
 
-def prepare(config: Config, data: Path, folder: Path, resume: bool = False) -> Session:
-    """Read the data, build or restore the model.
+def prepare(
+    config: Config, data: Path, folder: Path, resume: bool = False, device: torch.device | str = "cpu"
+) -> Session:
+    """Read the data, build or restore the model on a device.
 
     Raises:
         InputError: When the folder holds a training and `resume` is not asked for, or the data cannot be used.
@@ -63,38 +73,54 @@ def prepare(config: Config, data: Path, folder: Path, resume: bool = False) -> S
     last = checkpoints.latest(folder / "checkpoints")
     if last is not None and not resume:
         raise InputError(f"{folder}: holds a training already; go on with --resume or choose another --out")
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is a file; choose a folder with --out")
+    solvers.build(config.sample.solver)
+    grids.build(config.sample.grid)
+    objective(config)
     domain = find(config.domain)
     reading = domain.read(data, config.data.get("where", {}))
     torch.manual_seed(config.train.seed)
     if last is None:
         codec = domain.fit(reading.objects, config.data)
-        model = Model.build(config, codec)
+        model = Model.build(config, codec).to(device)
         progress = _fresh(model.denoiser, config)
     else:
-        model, progress = _resumed(Checkpoint.open(last), config)
+        model, progress = _resumed(Checkpoint.open(last), config, device)
     compact = model.codec.compact(reading.objects)
+    told = checkpoints.digest(compact.arrays)
+    if last is not None and Checkpoint.open(last).manifest.data not in ("", told):
+        raise InputError(f"{data}: not the data of the training in {folder}; resume with the same")
     refused = Reading([reading.objects[index] for index in compact.kept], [*reading.refused, *compact.refused])
     feed = Feed(model.codec, compact.arrays, len(compact.kept), config.train.seed, config.train.batch_size)
-    return Session(model, progress, feed, folder, refused)
+    return Session(model, progress, feed, folder, refused, told)
 
 
 def _fresh(denoiser: Denoiser, config: Config) -> Progress:
     return Progress(denoiser, MovingAverage(denoiser, config.train.ema), optimizer(denoiser, config.train))
 
 
-def _resumed(last: Checkpoint, config: Config) -> tuple[Model, Progress]:
+def _resumed(last: Checkpoint, config: Config, device: torch.device | str) -> tuple[Model, Progress]:
     """The model and progress of a checkpoint; only the length and the reporting of a training may change."""
-    stored = last.manifest.config
-    for section in ("process", "network", "data"):
-        if stored.get(section) != getattr(config, section):
-            raise InputError(f"{last.folder}: was trained with another [{section}]; resume with the same config")
-    model = restore(last, "model")
+    _refuse_another(last, config)
+    model = restore(last, "model").to(device)
     model = Model(model.domain, model.codec, model.denoiser, config, model.manifest)
     progress = _fresh(model.denoiser, config)
     progress.average.load(last.tensors("ema"))
     _load_optimizer(progress.optimizer, last.tensors("optimizer"))
     progress.step = last.manifest.step
     return model, progress
+
+
+def _refuse_another(last: Checkpoint, config: Config) -> None:
+    stored, asked = last.manifest.config, config.model_dump()
+    for section in ("process", "network", "data", "objective"):
+        if stored.get(section) != asked[section]:
+            raise InputError(f"{last.folder}: was trained with another [{section}]; resume with the same config")
+    for key, value in asked["train"].items():
+        was = stored["train"].get(key)
+        if key not in REPORTING and was != value:
+            raise InputError(f"{last.folder}: was trained with train.{key} = {was}, not {value}; resume with the same")
 
 
 def _optimizer_tensors(tuner: torch.optim.Optimizer) -> dict[str, Tensor]:
@@ -113,7 +139,10 @@ def _load_optimizer(tuner: torch.optim.Optimizer, tensors: Mapping[str, Tensor])
 
 
 def save(session: Session, metrics: dict[str, float]) -> Checkpoint:
-    """Write a checkpoint of the training as it stands, and remove the oldest beyond `train.keep`."""
+    """Write a checkpoint of the training as it stands, and remove the oldest beyond `train.keep`.
+
+    Metrics that are not numbers are left out: JSON has no NaN.
+    """
     from geodrift import __version__
 
     progress, config = session.progress, session.model.config
@@ -125,7 +154,8 @@ def save(session: Session, metrics: dict[str, float]) -> Checkpoint:
         codec=session.model.codec.dump(),
         step=progress.step,
         seed=config.train.seed,
-        metrics=metrics,
+        data=session.data,
+        metrics={name: value for name, value in metrics.items() if math.isfinite(value)},
     )
     tensors = {
         "model": progress.denoiser.state_dict(),
@@ -134,8 +164,8 @@ def save(session: Session, metrics: dict[str, float]) -> Checkpoint:
     }
     folder = session.folder / "checkpoints"
     written = checkpoints.write(folder / f"step-{progress.step:08d}", manifest, tensors)
-    for old in sorted(folder.glob("step-*"))[: -config.train.keep]:
-        shutil.rmtree(old)
+    for old in [*sorted(folder.glob("step-*"))[: -config.train.keep], *folder.glob(".step-*")]:
+        shutil.rmtree(old)  # those with a dot were left by a process that was killed while writing
     return written
 
 
@@ -187,8 +217,7 @@ def launch(
     watchers = _writers(session, tell or (lambda values: None)) if runtime.is_global_zero else Watchers()
     if watch is not None:
         watchers = replace(watchers, tick=watch)
-    objective = objectives.build({"kind": "matching", **config.objective})
-    run(runtime, session.progress, objective, session.feed, config.train, watchers)
+    run(runtime, session.progress, objective(config), session.feed, config.train, watchers)
 
 
 def _writers(session: Session, tell: Callable[[dict[str, float]], None]) -> Watchers:

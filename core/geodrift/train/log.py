@@ -19,11 +19,13 @@ class Log:
     """
 
     def __init__(self, folder: Path, start: int = 0, tensorboard: bool = False) -> None:
+        self._events: Any = _events(folder / "tensorboard") if tensorboard else None
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / "log.jsonl"
         kept = [line for line in self._lines() if json.loads(line)["step"] <= start]
-        self._path.write_text("".join(kept), encoding="utf-8")
-        self._events: Any = _events(folder / "tensorboard") if tensorboard else None
+        part = self._path.with_suffix(".part")  # a full disk must not cost the log
+        part.write_text("".join(kept), encoding="utf-8")
+        part.replace(self._path)
 
     def _lines(self) -> list[str]:
         if not self._path.exists():

@@ -86,7 +86,7 @@ class Watchers:
     Arguments:
         log: Every `log_every` steps, with the mean losses since and the rate.
         save: Every `save_every` steps and at the end.
-        glance: Every `sample_every` steps.
+        glance: Every `sample_every` steps, before a checkpoint is saved.
         tick: After every step, with its loss.
     """
 
@@ -119,8 +119,13 @@ def run(fabric: Fabric, progress: Progress, objective: Matching, feed: Feed, con
     """Train until `config.steps`.
 
     Raises:
-        InputError: When the loss is no longer finite, with the field and the step; the last checkpoint stays.
+        InputError: When the loss or its gradient is no longer finite, with the field and the step; the last checkpoint
+            stays. When the batch does not divide among the processes.
     """
+    if config.batch_size % fabric.world_size:
+        raise InputError(
+            f"train.batch_size: {config.batch_size} samples do not divide among {fabric.world_size} processes"
+        )
     module, tuner = fabric.setup(Trainee(progress.denoiser, objective), progress.optimizer)
     module.train()
     means = _Means()
@@ -133,10 +138,11 @@ def run(fabric: Fabric, progress: Progress, objective: Matching, feed: Feed, con
         if progress.step % config.log_every == 0 or progress.step == config.steps:
             watch.log(progress, means.take())
             means = _Means()
-        if progress.step % config.save_every == 0 or progress.step == config.steps:
-            watch.save(progress)
         if config.sample_every and progress.step % config.sample_every == 0:
             watch.glance(progress)
+            means.since = time.perf_counter()
+        if progress.step % config.save_every == 0 or progress.step == config.steps:
+            watch.save(progress)
 
 
 def _step(fabric: Fabric, module: Any, tuner: Any, feed: Feed, step: int, config: Train) -> Loss:
@@ -146,19 +152,20 @@ def _step(fabric: Fabric, module: Any, tuner: Any, feed: Feed, step: int, config
     for group in tuner.param_groups:
         group["lr"] = rate(step, config)
     loss: Loss = module(batch)
-    _check(loss, step)
+    _check(loss.total, loss.parts, "loss", step)
     fabric.backward(loss.total)
-    fabric.clip_gradients(module, tuner, max_norm=config.clip)
+    norm = fabric.clip_gradients(module, tuner, max_norm=config.clip, error_if_nonfinite=False)
+    _check(torch.as_tensor(norm), {}, "gradient", step)
     tuner.step()
     tuner.zero_grad()
     return loss
 
 
-def _check(loss: Loss, step: int) -> None:
-    if torch.isfinite(loss.total):
+def _check(total: Tensor, parts: Mapping[str, Tensor], what: str, step: int) -> None:
+    if torch.isfinite(total):
         return
-    bad = [name for name, part in loss.parts.items() if not torch.isfinite(part)] or ["total"]
+    bad = ", ".join(name for name, part in parts.items() if not torch.isfinite(part))
     raise InputError(
-        f"training: the loss of {', '.join(bad)} is not finite at step {step}; lower train.lr or train.clip, "
-        "or resume from the last checkpoint with --resume"
+        f"training: the {what}{f' of {bad}' if bad else ''} is not finite at step {step}; "
+        "lower train.lr or train.clip, or resume from the last checkpoint with --resume"
     )

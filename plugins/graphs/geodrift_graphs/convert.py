@@ -2,7 +2,8 @@ r"""Our molecules and graphs as those of torch-geometric and networkx, and back.
 
 A `Data` holds every edge in both directions, `edge_index` `(2, 2E)`; node and edge classes are one-hot rows, `x`
 `(n, K)` and `edge_attr` `(2E, K)` (column 0, no bond, is never set). Reading also takes class numbers, `(n,)` or
-`(n, 1)`, and bond types without the column for no bond. Isolated nodes survive through `num_nodes`.
+`(n, 1)`, and bond types single, double, triple without the column for no bond; datasets that number bonds otherwise,
+such as with an aromatic type, are read through their `smiles`. Isolated nodes survive through `num_nodes`.
 """
 
 from __future__ import annotations
@@ -89,12 +90,19 @@ def _from_smiles(data: Data) -> Chem.Mol:
 
 def _edges(data: Data, classes: int, features: bool = True) -> Classes:
     """The packed edges: every edge must be there in both directions, with the same class."""
+    if data.edge_index is None:
+        raise Unrepresentable("no edge_index")
     i, j = data.edge_index.cpu().numpy()
     n, given = data.num_nodes, data.edge_attr if features else None
     if (i == j).any():
         raise Unrepresentable("edge from a node to itself")
+    if len(i) and not 0 <= min(i.min(), j.min()) <= max(i.max(), j.max()) < n:
+        raise Unrepresentable(f"an edge names a node outside 0 to {n - 1}")
+    kinds = np.ones(len(i), np.int8) if given is None else _classes(given, classes, "edge_attr", missing=1)
+    if (kinds == 0).any():
+        raise Unrepresentable("an edge of class 0, which is no bond; bond classes are none, single, double, triple")
     matrix = np.zeros((n, n), np.int8)
-    matrix[i, j] = 1 if given is None else _classes(given, classes, "edge_attr", missing=1)
+    matrix[i, j] = kinds
     if (matrix != matrix.T).any():
         raise Unrepresentable("edges are directed; torch_geometric.utils.to_undirected adds their reverse")
     columns, rows = np.tril_indices(n, -1)

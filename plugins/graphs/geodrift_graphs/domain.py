@@ -13,7 +13,6 @@ from torch import nn
 
 from geodrift import __version__
 from geodrift.domain import Reading, Symmetry
-from geodrift.errors import InputError, unknown
 from geodrift.metric import Metric
 from geodrift.processes import Product
 from geodrift.registry import Role
@@ -29,9 +28,11 @@ networks = Role("network")
 networks.register("graph-transformer")(GraphTransformer)
 networks.register("gdss")(ScoreNetworks)
 
-MOLECULES = ("max_nodes", "conditions", "min_count")
-GRAPHS = ("max_nodes", "node_features")
+data = Role("data")
+data.register("molecules")(MoleculeCodec.fit)
+data.register("graphs")(GraphCodec.fit)
 READING = ("where",)
+DEFAULT = "qm9"
 EXAMPLES = ("C", "O=C=O", "CC#N", "c1ccoc1", "C[NH3+].[Cl-]", "C[N+](=O)[O-]", "CC(C)(F)S(N)(=O)=O", "c1ccc2[nH]ccc2c1")
 
 
@@ -64,11 +65,10 @@ class Graphs:
         return write(objects, folder)
 
     def fit(self, objects: Sequence[Any], options: Mapping[str, Any]) -> Codec[Any]:
-        kind, keys = (MoleculeCodec, MOLECULES) if isinstance(objects[0], Mol) else (GraphCodec, GRAPHS)
-        for key in options:
-            if key not in (*keys, *READING):
-                raise InputError(f"config: data: {unknown('key', key, (*keys, *READING))}")
-        return kind.fit(objects, **{key: value for key, value in options.items() if key in keys})
+        asked = {key: value for key, value in options.items() if key not in READING}
+        kind = "molecules" if isinstance(objects[0], Mol) else "graphs"
+        fitted: Codec[Any] = data.build({"kind": kind, **asked}, molecules=objects, graphs=objects)
+        return fitted
 
     def codec(self, values: Mapping[str, Any]) -> Codec[Any]:
         return codecs.load(values)
@@ -122,7 +122,8 @@ class Graphs:
 @cache
 def _presets() -> Mapping[str, Path]:
     folder = Path(__file__).parent / "presets"
-    return {path.parent.name: path.parent for path in sorted(folder.glob("*/config.toml"))}
+    found = {path.parent.name: path.parent for path in sorted(folder.glob("*/config.toml"))}
+    return {DEFAULT: found[DEFAULT], **found}
 
 
 domain = Graphs()

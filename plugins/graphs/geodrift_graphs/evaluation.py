@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import networkx as nx
 from rdkit.Chem import Mol
 
 from geodrift.errors import InputError, unknown
 from geodrift.metric import Metric
+from geodrift_graphs.metrics.batches import each
+from geodrift_graphs.metrics.families import connected
 from geodrift_graphs.metrics.graphs import evaluate_graphs
 from geodrift_graphs.metrics.molecules import evaluate_molecules
 from geodrift_graphs.molecules.vocabulary import sanitised, smiles
@@ -37,14 +38,20 @@ def evaluate(
     for key in options:
         if key not in keys:
             raise unknown("option of evaluate", key, keys)
+    jobs, seed = options.get("jobs", 1), options.get("seed", 0)
+    if not isinstance(jobs, int) or jobs < -1 or jobs == 0:
+        raise InputError(f"jobs: a number of processes, or -1 for all cores, not {jobs!r}")
+    if not isinstance(seed, int) or seed < 0:
+        raise InputError(f"seed: a whole number from 0, not {seed!r}")
     given = {"n_jobs" if key == "jobs" else key: value for key, value in options.items()}
     if molecular:
-        return evaluate_molecules(samples, _lines(reference), _lines(training), **given)
+        real, seen = (each(_lines, part, given.get("n_jobs", 1)) or None for part in (reference, training))
+        return evaluate_molecules(samples, real, seen, **given)
     return evaluate_graphs(samples, reference or None, training or None, **given)
 
 
-def _lines(molecules: Sequence[Mol]) -> list[str] | None:
-    return [smiles(molecule) for molecule in molecules] or None
+def _lines(molecules: Sequence[Mol]) -> list[str]:
+    return [smiles(molecule) for molecule in molecules]
 
 
 def glance(samples: Sequence[Any]) -> dict[str, float]:
@@ -52,7 +59,7 @@ def glance(samples: Sequence[Any]) -> dict[str, float]:
     if not samples:
         return {}
     if not isinstance(samples[0], Mol):
-        return {"connected": sum(nx.is_connected(graph) for graph in samples) / len(samples)}
+        return {"connected": sum(map(connected, samples)) / len(samples)}
     valid = [smiles(molecule) for molecule in map(sanitised, samples) if molecule is not None]
     return {
         "valid": len(valid) / len(samples),

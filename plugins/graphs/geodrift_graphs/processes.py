@@ -17,7 +17,7 @@ from typing import Any, Literal
 from geodrift.embeddings import OneHot, Ordinal
 from geodrift.parametrization import Classes, Linear, Noise, Parametrization
 from geodrift.processes import Affine, BayesianCategorical, Jump, Product
-from geodrift.registry import Role
+from geodrift.registry import Positive, Role
 from geodrift.schedules import VP, Rectified, Schedule
 from geodrift_graphs.codec import Codec
 
@@ -48,7 +48,7 @@ def discrete_flow(
 
 
 @processes.register("bayesian-flow")
-def bayesian_flow(codec: Codec[Any], node_accuracy: float = 3.0, edge_accuracy: float = 3.0) -> Product:
+def bayesian_flow(codec: Codec[Any], node_accuracy: Positive = 3.0, edge_accuracy: Positive = 3.0) -> Product:
     """Evidence about classes that grows towards the data.
 
     Arguments:
@@ -71,8 +71,7 @@ def rectified_flow(
     """
 
     def field(classes: int) -> Affine:
-        embedding = OneHot(classes, scale=2.0, shift=1.0)
-        return Affine(schedule, embedding, predict)
+        return Affine(schedule, OneHot(classes, scale=2.0), predict)
 
     return Product({"nodes": field(codec.node_classes), "edges": field(codec.edge_classes)})
 
@@ -84,8 +83,8 @@ def gdss(
     edges: Schedule = VP(),
     predict: Parametrization = Noise(),
     weighting: Linear | None = None,
-    node_scale: float = 1.0,
-    edge_scale: float = 1.0,
+    node_scale: Positive = 1.0,
+    edge_scale: Positive = 1.0,
 ) -> Product:
     """A system of SDEs: one on the one-hot nodes and one on the bond orders of the adjacency.
 
@@ -103,9 +102,12 @@ def gdss(
 
 
 def orders(process: Product, codec: Codec[Any]) -> tuple[float, ...]:
-    """The bond order that each channel of the edges stands for: 0 for "no bond" and for a mask."""
-    edges = process.parts["edges"]
-    if isinstance(edges, Affine) and isinstance(edges.embedding, Ordinal):
-        return (1 / edges.embedding.scale,)
-    return (*codec.orders, *(0.0,) * (edges.channels[0] - codec.edge_classes))
+    """The bond order that each channel of the edges stands for, as the network sees a clean graph.
 
+    It is 0 for "no bond" and for a mask.
+    """
+    edges = process.parts["edges"]
+    if isinstance(edges, Affine) and isinstance(edges.embedding, OneHot | Ordinal):
+        gain = edges.data_std / edges.embedding.scale
+        return tuple(gain * order for order in (codec.orders if isinstance(edges.embedding, OneHot) else (1.0,)))
+    return (*codec.orders, *(0.0,) * (edges.channels[0] - codec.edge_classes))

@@ -8,11 +8,12 @@ ones are read, the invalid ones are reported. `where` keeps the records with cer
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from geodrift.domain import Refusal
 from geodrift.errors import InputError
 from geodrift_graphs.files import graphs, molecules
 from geodrift_graphs.files.reading import Kind, Reading, Record, Where, select, understand, whatever
@@ -43,6 +44,8 @@ def read(path: str | Path, where: Where | None = None) -> Reading:
         InputError: For a file that does not exist, is empty, of an unknown format or without one good record.
     """
     place = Path(path)
+    if not isinstance(where, Mapping | None):
+        raise InputError(f"{place}: where: a table of columns and values, not {where!r}")
     files = _files(place)
     kinds = {_format(file).kind: file.name for file in files}
     if len(kinds) > 1:
@@ -50,9 +53,15 @@ def read(path: str | Path, where: Where | None = None) -> Reading:
     records = [record for file in files for record in _records(file, file.name if place.is_dir() else "")]
     objects, refused = understand(select(place, records, where or {}))
     if not objects:
-        first = f"; the first: {refused[0].index}: {refused[0].name}: {refused[0].reason}" if refused else ""
-        raise InputError(f"{place}: none of {len(refused)} records can be read{first}")
+        raise InputError(f"{place}: {_useless(refused)}")
     return Reading(objects, refused, next(iter(kinds)))
+
+
+def _useless(refused: Sequence[Refusal]) -> str:
+    if not refused:
+        return "no records"
+    first = refused[0]
+    return f"none of {len(refused)} records can be read; the first: {first.index}: {first.name}: {first.reason}"
 
 
 def samples(path: str | Path) -> list[Any]:
@@ -60,7 +69,7 @@ def samples(path: str | Path) -> list[Any]:
 
     A record that is not even SMILES is a molecule without atoms, which no metric takes for a valid one.
     """
-    files = [file for file in _files(Path(path)) if file.stat().st_size]
+    files = [file for file in _files(Path(path)) if file.stat().st_size or not Path(path).is_dir()]
     objects = [whatever(record) for file in files for record in _records(file, "")]
     return [thing for thing in objects if thing is not None]
 

@@ -7,7 +7,7 @@ import zipfile
 from functools import partial
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import ParseError
+from xml.etree.ElementTree import Element, ElementTree, ParseError
 
 import networkx as nx
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from geodrift.errors import InputError
 from geodrift_graphs.files.reading import Record, contents
 from geodrift_graphs.generic.degrees import check
-from geodrift_graphs.generic.packed import Unrepresentable
+from geodrift_graphs.generic.packed import MOST_NODES, Unrepresentable
 
 NEEDED = ("n_nodes", "edges", "edge_offset")
 Table = dict[str, NDArray[Any]]
@@ -33,10 +33,12 @@ def graph6(path: Path) -> list[Record]:
 def graphml(path: Path) -> list[Record]:
     """One or several graphs of an XML file; attributes are read and ignored."""
     try:
-        graphs = list(GraphMLReader()(path=io.BytesIO(contents(path))))
+        tree = ElementTree(file=io.BytesIO(contents(path)))
+        known = GraphMLReader().find_graphml_keys(tree)
     except (ParseError, nx.NetworkXError, KeyError, ValueError) as error:
         raise InputError(f"{path}: not GraphML: {error}") from None
-    return [Record(number, graph.name, {}, partial(_checked, graph)) for number, graph in enumerate(graphs, 1)]
+    found = tree.findall(f"{{{GraphMLReader.NS_GRAPHML}}}graph")
+    return [Record(n, graph.get("id", ""), {}, partial(_described, graph, *known)) for n, graph in enumerate(found, 1)]
 
 
 def npz(path: Path) -> list[Record]:
@@ -46,7 +48,9 @@ def npz(path: Path) -> list[Record]:
     """
     arrays = _arrays(path)
     counts, edges, offset = (arrays[name] for name in NEEDED)
-    shapes = edges.shape == (int(offset[-1]) if len(offset) else -1, 2) and len(offset) == len(counts) + 1
+    if counts.size == 0:
+        raise InputError(f"{path}: n_nodes is empty: there are no graphs")
+    shapes = offset.shape == (len(counts) + 1,) and edges.shape == (int(offset[-1]), 2)
     if not shapes or offset[0] != 0 or (np.diff(offset) < 0).any():
         raise InputError(f"{path}: edges {edges.shape} and edge_offset {offset.shape} do not fit {len(counts)} graphs")
     columns = {name: array for name, array in arrays.items() if name not in NEEDED and array.shape == counts.shape}
@@ -61,8 +65,8 @@ def _arrays(path: Path) -> Table:
     try:
         with np.load(io.BytesIO(contents(path)), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-    except (ValueError, OSError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: not an npz file of numbers: {error}") from None
+    except (ValueError, OSError, EOFError, AttributeError, TypeError, zipfile.BadZipFile):
+        raise InputError(f"{path}: not an npz file of numbers; write one with numpy.savez") from None
     missing = [name for name in NEEDED if name not in arrays]
     if missing:
         raise InputError(f"{path}: no array {', '.join(missing)}; it has {', '.join(arrays) or 'none'}")
@@ -72,11 +76,20 @@ def _arrays(path: Path) -> Table:
 
 
 def _listed(nodes: int, edges: NDArray[Any]) -> nx.Graph[Any]:
+    if not 0 <= nodes <= MOST_NODES:
+        raise Unrepresentable(f"{nodes} nodes; from 1 to {MOST_NODES} can be represented")
     if edges.size and not 0 <= edges.min() <= edges.max() < nodes:
         raise Unrepresentable(f"an edge names a node outside 0 to {nodes - 1}")
     graph: nx.Graph[Any] = nx.empty_graph(nodes)
     graph.add_edges_from(edges.tolist())
     return _checked(graph)
+
+
+def _described(graph: Element, *known: Any) -> nx.Graph[Any]:
+    try:
+        return _checked(GraphMLReader().make_graph(graph, *known))
+    except (nx.NetworkXError, KeyError, ValueError, TypeError) as error:
+        raise Unrepresentable(str(error)) from None
 
 
 def _line(line: bytes) -> nx.Graph[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -17,40 +17,47 @@ from geodrift_graphs.generic.packed import Unrepresentable
 from geodrift_graphs.molecules.vocabulary import problem
 
 _PROPERTY = re.compile(r"^>.*?<([^>]+)>[^\n]*\n([^\n]*)", re.MULTILINE)
+_HEADERS = ("smiles", "canonical_smiles")
 _SHOWN = 80  # characters of a record that an error repeats
 
 
 def smi(path: Path) -> list[Record]:
-    """One `SMILES [name]` a line; empty lines and lines that begin with # are skipped."""
-    lines = ((number, line.split(maxsplit=1)) for number, line in enumerate(text(path).splitlines(), 1))
+    """One `SMILES [name]` a line; a header, empty lines and lines that begin with # are skipped."""
+    lines = ((number, line.split(maxsplit=1)) for number, line in enumerate(text(path).split("\n"), 1))
     return [
         Record(number, parts[0][:_SHOWN], {"name": "".join(parts[1:]).strip()}, _parser(parts[0]), _rough(parts[0]))
         for number, parts in lines
-        if parts and not parts[0].startswith("#")
+        if parts and not parts[0].startswith("#") and not (number == 1 and parts[0].lower() in _HEADERS)
     ]
 
 
 def table(path: Path) -> list[Record]:
     """A csv with a column `smiles` (in any case); the other columns can be selected on."""
-    reader = csv.DictReader(io.StringIO(text(path)), strict=True)
-    names = reader.fieldnames or []
+    content = text(path)
+    blank = len(content) - len(content.lstrip("\n"))
+    reader = csv.DictReader(io.StringIO(content[blank:]), strict=True)
+    try:
+        column = _column(path, reader.fieldnames or [])
+        return [_row(blank + reader.line_num, row, column) for row in reader]
+    except csv.Error as error:
+        raise InputError(f"{path}: line {blank + max(reader.line_num, 1)}: {error}") from None
+
+
+def _column(path: Path, names: Sequence[str]) -> str:
     column = next((name for name in names if name.strip().lower() == "smiles"), None)
     if column is None:
         raise InputError(f"{path}: {unknown('column', 'smiles', [name.strip()[:_SHOWN] for name in names[:20]])}")
-    try:
-        return [_row(reader.line_num, row, column) for row in reader]
-    except csv.Error as error:
-        raise InputError(f"{path}: line {reader.line_num}: {error}") from None
+    return column
 
 
 def sdf(path: Path) -> list[Record]:
     """An SD file; the properties can be selected on."""
     supplier = Chem.SDMolSupplier()
     with rdBase.BlockLogs():
-        supplier.SetData(text(path).replace("\r\n", "\n"))
+        supplier.SetData(text(path))
     items = ((number, supplier.GetItemText(number)) for number in range(len(supplier)))
     return [
-        Record(number + 1, item.split("\n", 1)[0][:_SHOWN], dict(_PROPERTY.findall(item)), partial(_item, item))
+        Record(number + 1, _title(item)[:_SHOWN], dict(_PROPERTY.findall(item)), partial(_item, item), _raw(item))
         for number, item in items
         if item.strip()
     ]
@@ -77,9 +84,24 @@ def _rough(smiles: str) -> Callable[[], Chem.Mol]:
     return read
 
 
+def _title(item: str) -> str:
+    return item.split("\n", 1)[0]
+
+
+def _raw(item: str) -> Callable[[], Chem.Mol]:
+    """What is written, as `_rough` for an SD record."""
+
+    def read() -> Chem.Mol:
+        with rdBase.BlockLogs():
+            molecule: Chem.Mol | None = Chem.MolFromMolBlock(item, sanitize=False)
+        return Chem.Mol() if molecule is None else molecule
+
+    return read
+
+
 def _item(item: str) -> Chem.Mol:
     molecule = _parse(partial(Chem.MolFromMolBlock, item), "the record is not a molecule")
-    molecule.SetProp("_Name", item.split("\n", 1)[0].strip())
+    molecule.SetProp("_Name", _title(item).strip())
     return molecule
 
 

@@ -94,9 +94,9 @@ def contents(path: Path) -> bytes:
 
 
 def text(path: Path) -> str:
-    """The text of a file in UTF-8."""
+    """The text of a file in UTF-8, with `\\n` at the end of its lines whatever they end with."""
     try:
-        return contents(path).decode("utf-8-sig")
+        return re.sub(r"\r\n?", "\n", contents(path).decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not a text file (byte {error.start}); save it as UTF-8") from None
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import networkx as nx
 import numpy as np
-from rdkit import Chem
+from rdkit import Chem, rdBase
 from rdkit.Chem import rdDepictor
 
 from geodrift_graphs.molecules.vocabulary import problem, sanitised
@@ -60,8 +60,16 @@ def _invalid(invalid: Valid, path: Path) -> list[Path]:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["index", "reason", "smiles"])
-        writer.writerows([index, problem(molecule), _rough(molecule)] for index, molecule in invalid)
+        writer.writerows([index, *_wrong(molecule)] for index, molecule in invalid)
     return [path]
+
+
+def _wrong(molecule: Chem.Mol) -> tuple[str, str]:
+    """What is wrong, with atoms numbered as in the SMILES, and the SMILES as generated."""
+    written = _rough(molecule)
+    with rdBase.BlockLogs():
+        again: Chem.Mol | None = Chem.MolFromSmiles(written, sanitize=False)
+    return problem(molecule if again is None else again), written
 
 
 def _rough(molecule: Chem.Mol) -> str:

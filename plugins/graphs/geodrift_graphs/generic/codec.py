@@ -139,8 +139,18 @@ class Codec(ABC, Generic[Native]):
         return ("atoms",)
 
     def blank(self, rng: Streams, cond: Mapping[str, Tensor]) -> State:
-        """The shapes to generate, one graph for each stream: of `atoms` nodes, or as many as training graphs have."""
-        return self.template(cond["atoms"].long() if "atoms" in cond else self.draw_sizes(rng))
+        """The shapes to generate, one graph for each stream: of `atoms` nodes, or as many as training graphs have.
+
+        Raises:
+            InputError: When `atoms` is not a whole number that training graphs may have.
+        """
+        return self.template(self._asked(cond["atoms"]) if "atoms" in cond else self.draw_sizes(rng))
+
+    def _asked(self, atoms: Tensor) -> Tensor:
+        outside = (atoms < 1) | (atoms > self.max_nodes) | (atoms != atoms.round())
+        if outside.any():
+            raise InputError(f"condition atoms={float(atoms[outside][0]):g}: a whole number from 1 to {self.max_nodes}")
+        return atoms.long()
 
     def draw_sizes(self, streams: Streams) -> Tensor:
         """A number of nodes for each stream, `(B,)`, from the law of the training data."""

@@ -14,7 +14,7 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
-from geodrift_graphs.generic.packed import Packed, Unrepresentable
+from geodrift_graphs.generic.packed import MOST_NODES, Packed, Unrepresentable
 
 
 def pack(graph: nx.Graph[Any], most: int) -> Packed:
@@ -51,6 +51,7 @@ def check(graph: nx.Graph[Any]) -> None:
         "directed graph": graph.is_directed(),
         "graph with parallel edges": graph.is_multigraph(),
         "no nodes": not len(graph),
+        f"more than {MOST_NODES} nodes": len(graph) > MOST_NODES,
         "edge from a node to itself": nx.number_of_selfloops(graph) > 0,
     }
     for reason, holds in reasons.items():

@@ -11,6 +11,7 @@ import networkx as nx
 from torch import Tensor
 
 from geodrift.errors import InputError
+from geodrift.registry import Count
 from geodrift_graphs.generic.codec import Codec
 from geodrift_graphs.generic.degrees import build, name, pack
 from geodrift_graphs.generic.packed import MOST_CLASSES, Packed, sift
@@ -34,7 +35,7 @@ class GraphCodec(Codec["nx.Graph[object]"]):
     def fit(
         cls,
         graphs: Sequence[nx.Graph[object]],
-        max_nodes: int | None = None,
+        max_nodes: Count | None = None,
         node_features: NodeFeatures = "degree",
     ) -> Self:
         """The codec of these graphs.

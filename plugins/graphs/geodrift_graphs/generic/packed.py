@@ -19,6 +19,7 @@ from torch import Tensor
 from geodrift.domain import Refusal
 
 Classes = NDArray[np.int8]
+MOST_NODES = 2048  # the state is dense in pairs of nodes
 MOST_CLASSES = 127  # what int8 holds, counted from 0
 
 Thing = TypeVar("Thing")

@@ -1,7 +1,8 @@
 r"""The MMDs of generated graphs, with intervals and floors.
 
 The floor is the mean over 1000 random samples of the training graphs, as many graphs as were generated: with 20 test
-graphs a single one says nothing (community_small: degree 0.019 ± 0.018). Graphs without nodes are left out, as by those
+graphs a single one says nothing (community_small: degree 0.019 ± 0.018). Fewer training graphs than samples give no
+floor, since an MMD depends on the number of graphs. Graphs without nodes are left out, as by those
 who defined these figures.
 
 References:
@@ -111,9 +112,9 @@ def _measured(
     compared, n = Comparison.of(x, y, descriptor.distance, descriptor.sigma), len(graphs)
     value = float(compared.value(np.full((1, n), 1 / n))[0])
     draws = metric.bootstrap(compared.value, n, np.random.default_rng(seed))
-    if not z:
+    if len(z) < n:
         return _Measured(value, draws, None)
-    floors = Comparison.of(z, y, descriptor.distance, descriptor.sigma).value(_subsets(len(z), min(n, len(z)), seed))
+    floors = Comparison.of(z, y, descriptor.distance, descriptor.sigma).value(_subsets(len(z), n, seed))
     return _Measured(value, draws, float(floors.mean()))
 
 

@@ -24,7 +24,7 @@ from geodrift_graphs.metrics.isomorphism import Coloured, classes, known
 
 Flags = NDArray[np.bool_]
 
-_POOL = 1024  # training graphs that floors are drawn from
+_POOL = 1024  # training graphs that floors are drawn from, unless there are more samples
 
 
 def evaluate_graphs(
@@ -56,15 +56,15 @@ def evaluate_graphs(
         raise unknown("graph family", family, FAMILIES)
     if len(samples) == 0:
         return []
-    pool = _pool(training, seed)
+    pool = _pool(training, max(_POOL, len(samples)), seed)
     figures = discrepancies(samples, reference or [], pool, PROTOCOLS[protocol], n_jobs, seed)
     return figures + _connection(samples, pool) + _sets(samples, training, pool[: len(samples)], family, n_jobs)
 
 
-def _pool(training: Sequence[nx.Graph] | None, seed: int) -> list[nx.Graph]:
+def _pool(training: Sequence[nx.Graph] | None, most: int, seed: int) -> list[nx.Graph]:
     """Training graphs in random order."""
     graphs = training or []
-    return [graphs[i] for i in np.random.default_rng(seed).permutation(len(graphs))[:_POOL]]
+    return [graphs[i] for i in np.random.default_rng(seed).permutation(len(graphs))[:most]]
 
 
 def _connection(samples: Sequence[nx.Graph], pool: Sequence[nx.Graph]) -> list[Metric]:
@@ -80,7 +80,8 @@ def _sets(
     n_jobs: int,
 ) -> list[Metric]:
     n, first = len(samples), _firsts(samples, n_jobs)
-    figures = [metric.share("unique", int(first.sum()), n, float(_firsts(real, n_jobs).mean()) if real else None)]
+    once = float(_firsts(real, n_jobs).mean()) if len(real) == n else None  # it depends on the number
+    figures = [metric.share("unique", int(first.sum()), n, once)]
     novel = None if training is None else _novel(samples, training, n_jobs)
     valid = None if family is None else _valid(family, samples, n_jobs)
     if novel is not None:

@@ -3,7 +3,8 @@ r"""How good generated molecules are.
 Shares of validity and connection are of all samples, uniqueness of the valid ones, novelty of the unique valid ones.
 The distances to the reference compare the valid ones as they were generated: nothing is corrected, and a molecule in
 two fragments stays in two. The floor of every figure is that of a random sample of the training molecules, as many as
-there are generated ones, against the same reference.
+there are generated ones, against the same reference; a training set of fewer molecules than that
+gives floors of shares alone, since distances and uniqueness depend on the number.
 """
 
 from __future__ import annotations
@@ -46,8 +47,9 @@ def evaluate_molecules(
     if len(samples) == 0:
         return []
     found = each(verdicts, samples, n_jobs)
-    real = None if training is None else _draw(training, len(samples), seed)
-    figures = _shares(found, real) + _sets(found, training, real, n_jobs)
+    some = None if training is None else _draw(training, len(samples), seed)
+    real = some if some is not None and len(some) == len(samples) else None
+    figures = _shares(found, some) + _sets(found, training, real, n_jobs)
     valid = [molecule for molecule, verdict in zip(samples, found, strict=True) if verdict.valid]
     if reference is None or len(valid) < 2:
         return figures

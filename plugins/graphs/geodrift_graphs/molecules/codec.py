@@ -3,7 +3,7 @@ r"""Molecules as states: atom tokens and bond orders, with conditions computed b
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, Self
@@ -13,6 +13,7 @@ from rdkit import Chem
 from torch import Tensor
 
 from geodrift.errors import InputError
+from geodrift.registry import Count
 from geodrift_graphs.generic.codec import Codec
 from geodrift_graphs.generic.packed import Packed, sift
 from geodrift_graphs.generic.statistics import scale, spread, statistics
@@ -35,9 +36,9 @@ class MoleculeCodec(Codec[Chem.Mol]):
     def fit(
         cls,
         molecules: Sequence[Chem.Mol],
-        max_nodes: int | None = None,
-        conditions: Iterable[str] = (),
-        min_count: int = 1,
+        max_nodes: Count | None = None,
+        conditions: Sequence[str] = (),
+        min_count: Count = 1,
     ) -> Self:
         """The codec of these molecules.
 

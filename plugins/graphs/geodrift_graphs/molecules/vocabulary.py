@@ -18,7 +18,7 @@ import numpy as np
 from rdkit import Chem, rdBase
 
 from geodrift.errors import InputError
-from geodrift_graphs.generic.packed import MOST_CLASSES, Classes, Packed, Unrepresentable
+from geodrift_graphs.generic.packed import MOST_CLASSES, MOST_NODES, Classes, Packed, Unrepresentable
 from geodrift_graphs.molecules.atoms import atom, token
 
 BONDS = (Chem.BondType.ZERO, Chem.BondType.SINGLE, Chem.BondType.DOUBLE, Chem.BondType.TRIPLE)
@@ -130,6 +130,8 @@ def problem(molecule: Chem.Mol) -> str:
 def _checked(molecule: Chem.Mol | None) -> Chem.Mol:
     if molecule is None or molecule.GetNumAtoms() == 0:
         raise Unrepresentable("no molecule" if molecule is None else "no atoms")
+    if molecule.GetNumHeavyAtoms() > MOST_NODES:
+        raise Unrepresentable(f"more than {MOST_NODES} heavy atoms")
     if not molecule.NeedsUpdatePropertyCache():
         return molecule
     valid = sanitised(molecule)

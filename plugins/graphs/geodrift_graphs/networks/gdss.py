@@ -9,8 +9,9 @@ one (degrees clamped at one), and :math:`\mathrm{GCN}(H, A) = \hat A H W + b`:
   :math:`A' = \mathrm{MLP}[M | A]` and :math:`H' = \tanh \mathrm{MLP}[V_1 | \dots | V_C]`, the maps made symmetric;
   answer :math:`\mathrm{MLP}` of the channels of all layers.
 
-All channels of a layer are computed at once. The published networks see no time; here time, size and conditions
-enter as more node channels unless `clock` is zero.
+All channels of a layer are computed at once. Three things differ from the published networks. They see no time; here
+time, size and conditions enter as more node channels unless `clock` is zero. They see the noisy state itself; here the
+process scales it to unit variance. Their last layer has values that nothing reads; here it has none.
 
 References:
     | Score-based Generative Modeling of Graphs via the System of SDEs (Jo et al., 2022), https://arxiv.org/abs/2202.02514
@@ -25,6 +26,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from geodrift.registry import Count
 from geodrift.spaces import symmetric
 from geodrift.state import State
 from geodrift_graphs.networks.clock import Clock
@@ -150,8 +152,8 @@ class EdgeScore(nn.Module):
         counts = [first] + [within] * (layers - 1) + [last]
         sizes = zip(nodes, values, pairwise(counts), strict=True)
         self.layers = nn.ModuleList(GraphAttention(n, v, c, hidden, heads, linears) for n, v, c in sizes)
-        inner = [2 * hidden] * (linears - 1)
-        self.gather = nn.ModuleList(mlp([count * hidden, *inner, hidden]) for count in counts[: layers - 1])
+        mixed = list(pairwise(counts))[: layers - 1]
+        self.gather = nn.ModuleList(mlp([a * hidden, 2 * max(a, b), hidden]) for a, b in mixed)
         self.read = mlp([sum(counts), 2 * sum(counts), 2 * sum(counts), outputs])
 
     def forward(self, h: Tensor, adjacency: Tensor, present: Tensor) -> Tensor:
@@ -195,12 +197,12 @@ class ScoreNetworks(nn.Module):
         nodes_out: int,
         edges_out: int,
         orders: Sequence[float],
-        hidden: int = 16,
-        depth: int = 2,
-        layers: int = 3,
+        hidden: Count = 16,
+        depth: Count = 2,
+        layers: Count = 3,
         channels: tuple[int, int, int] = (2, 8, 4),
-        heads: int = 4,
-        linears: int = 3,
+        heads: Count = 4,
+        linears: Count = 3,
         clock: int = 16,
         conditions: Mapping[str, tuple[float, float]] | None = None,
     ) -> None:
@@ -219,4 +221,4 @@ class ScoreNetworks(nn.Module):
             h = torch.cat([h, clock], -1)
         adjacency = symmetric.unpack(z["edges"] @ self.orders.to(h), h.shape[1])
         nodes, edges = self.node_score(h, adjacency), self.edge_score(h, adjacency, present)
-        return State({"nodes": nodes.float(), "edges": edges.float()}, z.layouts).masked()
+        return State({"nodes": nodes, "edges": edges}, z.layouts).masked()

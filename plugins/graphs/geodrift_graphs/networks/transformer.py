@@ -30,6 +30,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from geodrift.errors import InputError
+from geodrift.registry import Count
 from geodrift.spaces import symmetric
 from geodrift.state import State
 from geodrift_graphs.networks.clock import Clock
@@ -136,12 +137,12 @@ class GraphTransformer(nn.Module):
         nodes_out: int,
         edges_out: int,
         orders: Sequence[float],
-        hidden: int = 128,
-        edge_hidden: int = 64,
-        layers: int = 6,
-        heads: int = 8,
+        hidden: Count = 128,
+        edge_hidden: Count = 64,
+        layers: Count = 6,
+        heads: Count = 8,
         features: Sequence[str] = ("rrwp", "valence", "component"),
-        walk: int = 6,
+        walk: Count = 6,
         conditions: Mapping[str, tuple[float, float]] | None = None,
     ) -> None:
         super().__init__()
@@ -170,4 +171,4 @@ class GraphTransformer(nn.Module):
         h, e = self.node_in(torch.cat([nodes, known.nodes], -1)), self.edge_in(torch.cat([edges, known.pairs], -1))
         for layer in self.layers:
             h, e = layer(h, e, context)
-        return State({"nodes": self.node_head(h).float(), "edges": self.edge_head(e).float()}, z.layouts).masked()
+        return State({"nodes": self.node_head(h), "edges": self.edge_head(e)}, z.layouts).masked()
