@@ -162,13 +162,13 @@ class GraphTransformer(nn.Module):
         present = {name: z.layouts[name].mask(torch.ones_like(z[name][..., 0])) for name in ("nodes", "edges")}
         sizes = present["nodes"].sum(1)
         known = self.features(edges, sizes)
-        context = Context(
-            clock=self.clock(t, sizes, cond),
-            keys=(present["nodes"] - 1)[..., None, None] * 1e9,
-            pairs=present["edges"][..., None],
-            scale=sizes.clamp(min=1).rsqrt()[:, None, None],
-        )
         h, e = self.node_in(torch.cat([nodes, known.nodes], -1)), self.edge_in(torch.cat([edges, known.pairs], -1))
+        context = Context(  # in the type of the layers, which mixed precision halves
+            clock=self.clock(t, sizes, cond),
+            keys=((present["nodes"] - 1)[..., None, None] * 1e9).to(h),
+            pairs=present["edges"][..., None].to(e),
+            scale=sizes.clamp(min=1).rsqrt()[:, None, None].to(h),
+        )
         for layer in self.layers:
             h, e = layer(h, e, context)
         return State({"nodes": self.node_head(h), "edges": self.edge_head(e)}, z.layouts).masked()
