@@ -25,7 +25,13 @@ def smi(path: Path) -> list[Record]:
     """One `SMILES [name]` a line; a header, empty lines and lines that begin with # are skipped."""
     lines = ((number, line.split(maxsplit=1)) for number, line in enumerate(text(path).split("\n"), 1))
     return [
-        Record(number, parts[0][:_SHOWN], {"name": "".join(parts[1:]).strip()}, _parser(parts[0]), _rough(parts[0]))
+        Record(
+            number,
+            parts[0][:_SHOWN],
+            {"name": "".join(parts[1:]).strip()},
+            _parser(parts[0]),
+            partial(_rough, Chem.MolFromSmiles, parts[0]),
+        )
         for number, parts in lines
         if parts and not parts[0].startswith("#") and not (number == 1 and parts[0].lower() in _HEADERS)
     ]
@@ -57,7 +63,13 @@ def sdf(path: Path) -> list[Record]:
         supplier.SetData(text(path))
     items = ((number, supplier.GetItemText(number)) for number in range(len(supplier)))
     return [
-        Record(number + 1, _title(item)[:_SHOWN], dict(_PROPERTY.findall(item)), partial(_item, item), _raw(item))
+        Record(
+            number + 1,
+            _title(item)[:_SHOWN],
+            dict(_PROPERTY.findall(item)),
+            partial(_item, item),
+            partial(_rough, Chem.MolFromMolBlock, item),
+        )
         for number, item in items
         if item.strip()
     ]
@@ -66,37 +78,22 @@ def sdf(path: Path) -> list[Record]:
 def _row(line: int, row: dict[str, str], column: str) -> Record:
     smiles = (row[column] or "").strip()
     columns = {name.strip(): (value or "").strip() for name, value in row.items() if name}  # None: cells without a name
-    return Record(line, smiles[:_SHOWN], columns, _parser(smiles), _rough(smiles))
+    return Record(line, smiles[:_SHOWN], columns, _parser(smiles), partial(_rough, Chem.MolFromSmiles, smiles))
 
 
 def _parser(smiles: str) -> Callable[[], Chem.Mol]:
     return partial(_parse, partial(Chem.MolFromSmiles, smiles), "SMILES does not parse")
 
 
-def _rough(smiles: str) -> Callable[[], Chem.Mol]:
-    """What is written, without asking whether it is a molecule; no atoms where it is not even SMILES."""
-
-    def read() -> Chem.Mol:
-        with rdBase.BlockLogs():
-            molecule: Chem.Mol | None = Chem.MolFromSmiles(smiles, sanitize=False)
-        return Chem.Mol() if molecule is None else molecule
-
-    return read
+def _rough(read: Callable[..., Chem.Mol | None], text: str) -> Chem.Mol:
+    """What is written, without asking whether it is a molecule; no atoms where it is not even a record of one."""
+    with rdBase.BlockLogs():
+        molecule = read(text, sanitize=False)
+    return Chem.Mol() if molecule is None else molecule
 
 
 def _title(item: str) -> str:
     return item.split("\n", 1)[0]
-
-
-def _raw(item: str) -> Callable[[], Chem.Mol]:
-    """What is written, as `_rough` for an SD record."""
-
-    def read() -> Chem.Mol:
-        with rdBase.BlockLogs():
-            molecule: Chem.Mol | None = Chem.MolFromMolBlock(item, sanitize=False)
-        return Chem.Mol() if molecule is None else molecule
-
-    return read
 
 
 def _item(item: str) -> Chem.Mol:
