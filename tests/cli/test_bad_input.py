@@ -159,19 +159,8 @@ def test_samples_are_not_a_checkpoint(tmp_path: Path, trained: Path) -> None:
     assert refused(command("info", tmp_path / "out")).endswith("generated samples, not a checkpoint")
 
 
-def test_an_installed_name_is_not_scaffolded(tmp_path: Path) -> None:
-    line = refused(command("new-domain", "graphs", "--out", tmp_path / "graphs"))
-    assert line == 'domain "graphs": is installed already; choose another name'
-
-
 def test_rows_of_a_file_that_is_not_given(tmp_path: Path, molecules: Path) -> None:
     assert refused(command("evaluate", "graphs", molecules, "--where", "a=b")).startswith("--where: selects rows of")
-
-
-@pytest.mark.parametrize("option", ["jobs=0", "jobs=x", "seed=-1", "protocol=5", "jbos=1"])
-def test_options_of_evaluate_that_make_no_sense(molecules: Path, option: str) -> None:
-    line = refused(command("evaluate", "graphs", molecules, "--option", option))
-    assert line.startswith(("jobs: ", "seed: ", "no option", "no protocol"))
 
 
 def test_unknown_presets_and_domains_name_the_nearest(tmp_path: Path) -> None:

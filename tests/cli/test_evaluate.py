@@ -89,3 +89,12 @@ def test_a_manifest_of_a_newer_geodrift_is_refused(samples: Path, tmp_path: Path
     result = command("report", tmp_path)
     assert result.code == 2
     assert result.message.endswith("format 2, this geodrift reads 1; upgrade geodrift")
+
+
+@pytest.mark.parametrize("option", ["jobs=0", "jobs=x", "seed=-1", "protocol=5", "jbos=1"])
+def test_options_of_evaluate_that_make_no_sense(molecules: Path, option: str) -> None:
+    result = command("evaluate", "graphs", molecules, "--option", option)
+    assert (result.code, result.output) == (2, "")
+    assert result.message.startswith(
+        tuple(f"geodrift: {what}" for what in ("jobs: ", "seed: ", "no option of evaluate"))
+    )

@@ -67,3 +67,9 @@ def test_names_that_no_package_can_have(tmp_path: Path, name: str) -> None:
     assert result.code == 2
     assert result.message.startswith(f'geodrift: domain "{name}": use small letters')
     assert not (tmp_path / "out").exists()
+
+
+def test_an_installed_name_is_not_scaffolded(tmp_path: Path) -> None:
+    result = command("new-domain", "graphs", "--out", tmp_path / "graphs")
+    assert result.code == 2
+    assert result.message == 'geodrift: domain "graphs": is installed already; choose another name'

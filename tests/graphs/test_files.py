@@ -1,6 +1,5 @@
 """Files: every format reads back, bad records are reported, bad files are one line."""
 
-import csv
 import gzip
 from collections import Counter
 from pathlib import Path
@@ -12,7 +11,7 @@ from rdkit import Chem
 
 from geodrift.errors import InputError
 from geodrift_graphs.files import read, samples, write
-from geodrift_graphs.molecules.vocabulary import Vocabulary, sanitised
+from geodrift_graphs.molecules.vocabulary import sanitised
 
 TEXTS = ["C", "CC(=O)[O-].[NH4+]", "c1cc[nH]c1", "C[N+](=O)[O-]", "CS(C)=O"]
 MOLECULES = [Chem.MolFromSmiles(text) for text in TEXTS]
@@ -156,14 +155,6 @@ def test_samples_count_what_is_not_valid_in_any_format(tmp_path: Path) -> None:
         samples(saved(tmp_path / "b.smi", ""))
 
 
-def test_an_invalid_sample_is_named_by_the_atoms_of_its_smiles(tmp_path: Path) -> None:
-    molecule = Chem.MolFromSmiles("N(C)(C)(C)CO", sanitize=False)
-    write([Chem.RenumberAtoms(molecule, [5, 4, 3, 2, 1, 0])], tmp_path)
-    _, line = (tmp_path / "invalid.csv").read_text().splitlines()
-    smiles, place = line.rpartition(",")[2], int(line.partition("atom # ")[2].split()[0])
-    assert Chem.MolFromSmiles(smiles, sanitize=False).GetAtomWithIdx(place).GetSymbol() == "N"
-
-
 def test_edge_lists_read(tmp_path: Path) -> None:
     path = npz(tmp_path / "a.npz", GRAPHS, split=["train", "test", "train"])
     assert all(map(same, read(path).objects, GRAPHS))
@@ -192,71 +183,6 @@ def test_columns_select(tmp_path: Path) -> None:
     assert canonical(read(path, where={"test": "0", "rows": "1:"}).objects) == ["CCC", "CCCC"]
 
 
-WRONG = {
-    "missing.smi": (None, {}, "no such file"),
-    "empty.smi": ("", {}, "file is empty"),
-    "blank.csv": ("\n \n", {}, "file is empty"),
-    "bad.smi": ("C1\nnonsense\n", {}, "none of 2 records can be read; the first: 1: C1: SMILES does not parse"),
-    "comments.smi": ("# only\n", {}, "no records"),
-    "header.csv": ("smiles\n", {}, "no records"),
-    "quote.csv": ('"smiles\n', {}, "line 1: unexpected end of data"),
-    "where.smi": ("C\n", 5, "where: a table of columns and values, not 5"),
-    "column.csv": ("smile,id\nC,1\n", {}, r'no column "smiles" \(did you mean "smile"\?\); available: id, smile'),
-    "format.txt": ("C\n", {}, "unknown format"),
-    "where.csv": ("smiles,test\nC,1\n", {"tets": "0"}, r'no column "tets" \(did you mean "test"\?\)'),
-    "value.csv": ("smiles,test\nC,1\n", {"test": "0"}, "where.test=0 matches no record; values there: 1"),
-    "rows.smi": ("C\n", {"rows": "first"}, '"first" is not a range'),
-    "binary.smi": (b"C\n\xff\xfe\x00", {}, "not a text file"),
-    "plain.csv.gz": (b"", {}, "empty"),
-    "a.npz": ("hello", {}, "not an npz file"),
-    "a.graphml": ("<graphml", {}, "not GraphML"),
-    "a.sdf": ("nothing\n", {}, "no records"),
-}
-
-
-@pytest.mark.parametrize("name", WRONG)
-def test_bad_files_are_one_clear_line(tmp_path: Path, name: str) -> None:
-    content, where, message = WRONG[name]
-    path = tmp_path / name if content is None else saved(tmp_path / name, content)
-    with pytest.raises(InputError, match=message) as caught:
-        read(path, where)
-    assert "\n" not in str(caught.value)
-    assert name in str(caught.value) or "rows" in str(caught.value)
-
-
-def test_a_truncated_gzip_is_an_input_error(tmp_path: Path) -> None:
-    path = saved(tmp_path / "a.csv.gz", "smiles\n" + "C\n" * 1000)
-    path.write_bytes(path.read_bytes()[:-10])
-    with pytest.raises(InputError, match="cannot be read"):
-        read(path)
-
-
-def test_a_missing_file_names_its_neighbour(tmp_path: Path) -> None:
-    saved(tmp_path / "molecules.smi", "C")
-    with pytest.raises(InputError, match=r"did you mean molecules\.smi"):
-        read(tmp_path / "molecule.smi")
-
-
-@pytest.mark.parametrize(
-    ("arrays", "message"),
-    [
-        ({"edges": [[0, 1]]}, "no array n_nodes, edge_offset; it has edges"),
-        ({"n_nodes": [2], "edges": [[0, 1]], "edge_offset": [0, 2]}, "do not fit 1 graphs"),
-        ({"n_nodes": [2], "edges": [[0, 1]], "edge_offset": 1}, "do not fit 1 graphs"),
-        ({"n_nodes": [2], "edges": [[0, 1]], "edge_offset": [[0, 1]]}, "do not fit 1 graphs"),
-        ({"n_nodes": np.zeros(0, int), "edges": np.zeros((0, 2), int), "edge_offset": [0]}, "there are no graphs"),
-        ({"n_nodes": [-3], "edges": np.zeros((0, 2), int), "edge_offset": [0, 0]}, "-3 nodes; from 1 to 2048"),
-        ({"n_nodes": [10**9], "edges": np.zeros((0, 2), int), "edge_offset": [0, 0]}, "1000000000 nodes; from 1"),
-        ({"n_nodes": [2.0], "edges": [[0, 1]], "edge_offset": [0, 1]}, "whole numbers"),
-        ({"n_nodes": np.array([{}]), "edges": [[0, 1]], "edge_offset": [0, 1]}, "not an npz file of numbers"),
-    ],
-)
-def test_damaged_edge_lists_are_input_errors(tmp_path: Path, arrays: dict[str, object], message: str) -> None:
-    np.savez(tmp_path / "a.npz", **arrays)
-    with pytest.raises(InputError, match=message):
-        read(tmp_path / "a.npz")
-
-
 def test_folders_hold_one_kind(tmp_path: Path) -> None:
     saved(tmp_path / "a.smi", "C\nCC\n")
     saved(tmp_path / "b.csv", "smiles\nC1\nCCC\n")
@@ -267,53 +193,6 @@ def test_folders_hold_one_kind(tmp_path: Path) -> None:
     npz(tmp_path / "c.npz", GRAPHS)
     with pytest.raises(InputError, match=r"holds molecules \(b.csv\) and graphs \(c.npz\)"):
         read(tmp_path)
-
-
-def test_an_empty_folder_is_an_input_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no file that can be read"):
-        read(tmp_path)
-
-
-def test_written_molecules_are_all_accounted_for(tmp_path: Path) -> None:
-    vocabulary = Vocabulary(("C", "F"))
-    graph = vocabulary.encode(Chem.MolFromSmiles("CF"))
-    invalid = vocabulary.decode(graph._replace(edges=graph.edges * 3))
-    paths = write([*MOLECULES[:2], invalid, *MOLECULES[2:]], tmp_path)
-    assert [path.name for path in paths] == ["samples.smi", "samples.sdf", "invalid.csv"]
-    reading = read(tmp_path)
-    assert canonical(reading.objects) == canonical(MOLECULES)
-    assert len(reading.refused) == 1
-    names = [line.split()[1] for line in paths[0].read_text().splitlines()]
-    assert names == ["0", "1", "3", "4", "5"]
-    with paths[2].open() as file:
-        rows = list(csv.DictReader(file))
-    assert [(row["index"], row["smiles"]) for row in rows] == [("2", "C#F")]
-    assert "valence" in rows[0]["reason"]
-    drawn = read(paths[1]).objects
-    assert canonical(drawn) == canonical(MOLECULES)
-    assert all(molecule.GetNumConformers() == 1 for molecule in drawn)
-
-
-def test_a_second_writing_leaves_nothing_of_the_first(tmp_path: Path) -> None:
-    vocabulary = Vocabulary(("F",))
-    graph = vocabulary.encode(Chem.MolFromSmiles("FF"))
-    write([vocabulary.decode(graph._replace(edges=graph.edges * 2)), *MOLECULES], tmp_path)
-    write(MOLECULES, tmp_path)
-    assert not read(tmp_path).refused
-
-
-def test_written_graphs_read_back(tmp_path: Path) -> None:
-    named = nx.Graph([("b", "a"), ("a", "c")])
-    paths = write([*GRAPHS, named], tmp_path)
-    assert [path.name for path in paths] == ["samples.npz", "samples.g6"]
-    for path in (*paths, tmp_path):
-        back = read(path).objects
-        assert all(map(same, back, GRAPHS))
-        assert nx.is_isomorphic(back[-1], named)
-
-
-def test_nothing_to_write_is_empty_files(tmp_path: Path) -> None:
-    assert all(path.read_bytes() == b"" for path in write([], tmp_path))
 
 
 def test_community_graphs_and_their_test_split(shared_data: Path) -> None:
