@@ -8,9 +8,11 @@ from typing import Any, Literal
 import pytest
 
 from geodrift.errors import InputError, unknown
+from geodrift.parametrization import Linear, Noise
 from geodrift.registry import Role
 from geodrift.schedules import VE, VP, Cosine, Schedule, schedules
 from geodrift.solvers import S4, Ancestral, PredictorCorrector, solvers
+from geodrift.solvers.grids import grids
 
 tools = Role("tool")
 
@@ -91,3 +93,34 @@ def test_a_name_belongs_to_one_part() -> None:
 
 def test_unknown_without_anything_near() -> None:
     assert str(unknown("solver", "xyz", [])) == 'no solver "xyz"; available: none'
+
+
+def test_a_part_of_another_interface_is_refused() -> None:
+    """A table may hold more than a parameter takes: classes are a parametrization, but no row of data and noise."""
+
+    def weighed(weighting: Linear | None = None) -> Linear | None:
+        return weighting
+
+    scales = Role("scale")
+    scales.register("weighed")(weighed)
+    assert scales.build({"kind": "weighed", "weighting": "noise"}) == Noise()
+    with pytest.raises(InputError, match=r"scale\.weighting: 'classes' is not linear; choose another kind"):
+        scales.build({"kind": "weighed", "weighting": "classes"})
+
+
+@pytest.mark.parametrize(
+    ("table", "spec"),
+    [
+        (schedules, {"kind": "vp", "beta_max": -1}),
+        (schedules, {"kind": "ve", "sigma_min": 0}),
+        (solvers, {"kind": "ancestral", "eta": 2}),
+        (solvers, {"kind": "ctmc", "eta": -5}),
+        (solvers, {"kind": "s4", "snr": -0.1}),
+        (grids, {"kind": "power", "exponent": 0}),
+        (grids, {"kind": "karras", "rho": -1}),
+    ],
+    ids=str,
+)
+def test_numbers_out_of_range_are_refused(table: Role, spec: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=r"input should be (greater|less) than"):
+        table.build(spec)

@@ -25,10 +25,11 @@ def pairs(option: str, settings: Sequence[str] | None) -> dict[str, str]:
 
 def numbers(option: str, settings: Sequence[str] | None) -> dict[str, float]:
     """`key=number` settings by key."""
+    given = pairs(option, settings)
     try:
-        found = {key: float(value) for key, value in pairs(option, settings).items()}
+        found = {key: float(value) for key, value in given.items()}
     except ValueError as error:
-        raise error if isinstance(error, InputError) else InputError(f"{option}: {error}; write key=number") from None
+        raise InputError(f"{option}: {error}; write key=number") from None
     for key, value in found.items():
         if not math.isfinite(value):
             raise InputError(f"{option} {key}={value}: not a number")
