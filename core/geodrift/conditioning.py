@@ -9,7 +9,7 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -48,7 +48,7 @@ class Conditioner(nn.Module):
         return vector
 
 
-def drop(cond: Mapping[str, Tensor], probability: float, rng: Streams) -> dict[str, Tensor]:
+def drop(cond: Mapping[str, Tensor], probability: float, rng: Streams, kept: Collection[str] = ()) -> dict[str, Tensor]:
     """Forget conditions of samples, as guidance asks of training, so that any of them may be asked for alone.
 
     Arguments:
@@ -56,13 +56,16 @@ def drop(cond: Mapping[str, Tensor], probability: float, rng: Streams) -> dict[s
         probability: That a sample forgets all its conditions; of the other samples, each condition is forgotten with
             the same probability once more where there are several.
         rng: One stream for each sample.
+        kept: Names of conditions that are never forgotten, such as the anchor of a path.
     """
-    if not cond or probability == 0:
+    free = {name: value for name, value in cond.items() if name not in kept}
+    if not free or probability == 0:
         return dict(cond)
-    chances = rng.uniform(torch.stack(list(cond.values()), -1)[..., :1].expand(-1, 1 + len(cond)))
+    chances = rng.uniform(torch.stack(list(free.values()), -1)[..., :1].expand(-1, 1 + len(free)))
     forget = chances < probability
-    gone = forget[:, :1] | forget[:, 1:] & (len(cond) > 1)
-    return {
+    gone = forget[:, :1] | forget[:, 1:] & (len(free) > 1)
+    dropped = {
         name: torch.where(lost, torch.full_like(value, torch.nan), value)
-        for (name, value), lost in zip(cond.items(), gone.unbind(-1), strict=True)
+        for (name, value), lost in zip(free.items(), gone.unbind(-1), strict=True)
     }
+    return {**cond, **dropped}

@@ -49,8 +49,8 @@ class Request:
     def check(self) -> None:
         """Raise `InputError` now for what could only fail later."""
         settings = self.model.config.sample
-        solvers.build(settings.solver)
-        grids.build(settings.grid)
+        solver, grid = solvers.build(settings.solver), grids.build(settings.grid)
+        solver.admit(self.model.denoiser.process, grid(settings.steps))
         self.model.codec.blank(Streams.of(self.seed, 1), self.model.conditions(1, self.conditions))
         if settings.temperature != 1 and not self.model.denoiser.process.categorical:
             raise InputError(f"sample.temperature {settings.temperature:g}: this process has no beliefs to sharpen")

@@ -19,39 +19,33 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from geodrift.embeddings import Embedding
+from geodrift.prediction import SECOND, Estimate, Mix
 from geodrift.registry import ROLES, Positive, role
 from geodrift.schedules import Coefficients
 
 
-class Row(NamedTuple):
-    """The combination :math:`r = p x + q n`."""
-
-    p: Tensor
-    q: Tensor
-
-    def of(self, x: Tensor, n: Tensor) -> Tensor:
-        """What a perfect network predicts for this data and noise."""
-        return self.p * x + self.q * n
+class Row(Mix):
+    """The combination :math:`r = p x + q n`; `of` gives what a perfect network predicts for this data and noise."""
 
     def determinant(self, at: Coefficients) -> Tensor:
         """What `resolve` divides by, :math:`w`: zero where the combination does not tell the data."""
-        return at.alpha * self.q - at.sigma * self.p
+        w: Tensor = at.alpha * self.q - at.sigma * self.p
+        return w
 
-    def resolve(self, r: Tensor, z: Tensor, at: Coefficients) -> tuple[Tensor, Tensor]:
+    def resolve(self, r: Tensor, z: Tensor, at: Coefficients) -> Estimate:
         """The data and the noise that the prediction `r` means at `z`."""
         w = self.determinant(at)
-        return (self.q * z - at.sigma * r) / w, (at.alpha * r - self.p * z) / w
+        return Estimate(z, r, Mix(self.q / w, -at.sigma / w), Mix(-self.p / w, at.alpha / w))
 
     def error_scale(self, at: Coefficients) -> Tensor:
         """How large an error of the prediction is for a unit error of the data, squared."""
-        return (self.p - self.q * at.alpha / at.sigma) ** 2
+        return torch.square(self.p - self.q * at.alpha / at.sigma)
 
 
 class Parametrization(ABC):
@@ -62,7 +56,7 @@ class Parametrization(ABC):
         """The number of channels that the network answers with."""
 
     @abstractmethod
-    def resolve(self, raw: Tensor, z: Tensor, at: Coefficients, embedding: Embedding) -> tuple[Tensor, Tensor]:
+    def resolve(self, raw: Tensor, z: Tensor, at: Coefficients, embedding: Embedding) -> Estimate:
         """The data and the noise that the output `raw` means at `z`."""
 
     @abstractmethod
@@ -82,7 +76,7 @@ class Linear(Parametrization):
     def channels(self, embedding: Embedding) -> int:
         return embedding.channels
 
-    def resolve(self, raw: Tensor, z: Tensor, at: Coefficients, embedding: Embedding) -> tuple[Tensor, Tensor]:
+    def resolve(self, raw: Tensor, z: Tensor, at: Coefficients, embedding: Embedding) -> Estimate:
         return self.row(at).resolve(raw, z, at)
 
     def loss(self, raw: Tensor, x: Tensor, n: Tensor, at: Coefficients, embedding: Embedding) -> Tensor:
@@ -100,9 +94,9 @@ class Classes(Parametrization):
     def channels(self, embedding: Embedding) -> int:
         return len(embedding.points)
 
-    def resolve(self, raw: Tensor, z: Tensor, at: Coefficients, embedding: Embedding) -> tuple[Tensor, Tensor]:
+    def resolve(self, raw: Tensor, z: Tensor, at: Coefficients, embedding: Embedding) -> Estimate:
         x = torch.softmax(raw, -1) @ embedding.points.to(raw)
-        return x, (z - at.alpha * x) / at.sigma
+        return Estimate(z, x, SECOND, Mix(1 / at.sigma, -at.alpha / at.sigma))
 
     def loss(self, raw: Tensor, x: Tensor, n: Tensor, at: Coefficients, embedding: Embedding) -> Tensor:
         classes = embedding.quantize(x)

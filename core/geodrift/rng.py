@@ -70,6 +70,10 @@ class Streams:
         """Streams for a field with this layout, split off from these; ragged rows get what padded ones would."""
         return Streams(layout.spread(self._next()), layout.places())
 
+    def shared(self) -> Streams:
+        """Streams whose draws are the same for all leading entries of a sample, split off from these."""
+        return Streams(self._next())
+
     def _next(self) -> Tensor:
         self._draws += 1
         return _mix(self._keys + _signed(self._draws * _DRAW))

@@ -44,13 +44,16 @@ def sample(
 
     Returns:
         Data values: classes for categorical fields, real numbers for continuous ones.
+
+    Raises:
+        InputError: When the solver cannot move this process, or not on this grid.
     """
-    process = denoise.process
-    z = process.prior(like, rng)
+    process, times = denoise.process, (grid or Uniform())(steps)
+    solver.admit(process, times)
+    z = process.prior(like, rng, times[0])
     carry = solver.init(z, rng)
-    times = (grid or Uniform())(steps)
     for index, (t, s) in enumerate(pairwise(times)):
         z, carry = solver.step(denoise, z, t, s, carry, rng, cond)
         if watch is not None:
             watch(index, z)
-    return process.finish(denoise(z, times[-1], cond), z, rng)
+    return process.leave(process.finish(denoise(z, times[-1], cond), z, rng), cond or {})

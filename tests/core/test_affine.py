@@ -8,10 +8,11 @@ from torch import Tensor
 
 from geodrift.errors import InputError
 from geodrift.kernel import Gaussian
+from geodrift.prediction import Estimate
 from geodrift.processes import Affine
-from geodrift.processes.process import Estimate
 from geodrift.rng import Streams
 from geodrift.schedules import VP, Rectified, Schedule
+from geodrift.solvers import S4, Solver, Strang
 from geodrift.testing import Exact, Points, assert_same, kolmogorov_smirnov
 
 TIMES = (0.15, 0.5, 0.9)
@@ -125,9 +126,10 @@ def test_half_step_of_the_splitting_spreads_as_the_expanding_flow() -> None:
     torch.testing.assert_close(law.mean, torch.exp(rate / 2).reshape(1))
 
 
-def test_splitting_refuses_a_path_without_signal() -> None:
-    with pytest.raises(InputError, match="no signal at the source"):
-        Affine(Rectified()).reverse_linear(torch.ones(1), torch.ones(()), torch.tensor(0.5))
+@pytest.mark.parametrize("solver", [S4(), Strang()], ids=repr)
+def test_splitting_refuses_a_path_without_signal(solver: Solver) -> None:
+    with pytest.raises(InputError, match="at the source"):
+        solver.admit(Affine(Rectified()), torch.ones(1))
 
 
 def test_prior_and_corruption_have_their_laws(schedule: Schedule) -> None:

@@ -12,8 +12,9 @@ from torch.nn.functional import one_hot
 
 from geodrift.embeddings import OneHot
 from geodrift.kernel import Evidence
+from geodrift.prediction import Belief, Estimate
 from geodrift.processes import Affine, BayesianCategorical
-from geodrift.processes.process import Belief, Draw, Estimate
+from geodrift.processes.process import Draw
 from geodrift.rng import Streams
 from geodrift.sampling import sample
 from geodrift.schedules import Schedule

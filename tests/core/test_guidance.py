@@ -10,8 +10,8 @@ from torch import Tensor
 
 from geodrift.guidance.cfg import ClassifierFree
 from geodrift.guidance.temperature import Tempered
+from geodrift.prediction import Belief, Estimate
 from geodrift.processes import Affine, Jump, Process
-from geodrift.processes.process import Belief, Estimate
 from geodrift.rng import Streams
 from geodrift.sampling import sample
 from geodrift.schedules import VP

@@ -10,8 +10,9 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from geodrift.errors import InputError
+from geodrift.prediction import Belief
 from geodrift.processes import Jump
-from geodrift.processes.process import Belief, Draw
+from geodrift.processes.process import Draw
 from geodrift.rng import Streams
 from geodrift.schedules import VP, Cosine, Rectified
 from geodrift.solvers import CTMC, Ancestral, Solver

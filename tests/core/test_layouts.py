@@ -126,9 +126,13 @@ def test_padding_is_ignored_by_every_map_of_a_process() -> None:
         assert_same(x.layouts[name].mean(clean[name]), x.layouts[name].mean(dirty[name]))
 
 
+def only(x: State, *names: str) -> State:
+    return State({name: x[name] for name in names}, {name: x.layouts[name] for name in names})
+
+
 def test_log_probabilities_add_over_fields_and_elements() -> None:
-    x, t = data(), torch.tensor(0.6)
-    process = Product({name: PROCESS.parts[name] for name in ("vectors", "atoms", "bonds")})
+    x, t = only(data(), "vectors", "atoms", "bonds"), torch.tensor(0.6)
+    process = Product({name: PROCESS.parts[name] for name in x})
     model = Denoiser(Pooled({**process.channels, "vectors": (2, 2)}), process)
     z = process.corrupt(x, t, Streams.of(0, 4)).z
     law = process.kernel(model(z, t), z, t, torch.tensor(0.3))
@@ -136,7 +140,8 @@ def test_log_probabilities_add_over_fields_and_elements() -> None:
     total = sum(part.log_prob(drawn[name])[i][: LENGTHS[i]].sum() for name, part in law.parts.items() for i in [0])
     torch.testing.assert_close(law.log_prob(drawn)[0], total)
     assert law.log_prob(drawn).shape == (4,)
-    gaussian = Product({"vectors": PROCESS.parts["vectors"]}).kernel({"vectors": model(z, t)["vectors"]}, z, t, t / 2)
+    vectors = Product({"vectors": PROCESS.parts["vectors"]})
+    gaussian = vectors.kernel({"vectors": model(z, t)["vectors"]}, only(z, "vectors"), t, t / 2)
     torch.testing.assert_close(gaussian.kl(gaussian), torch.zeros(4))
 
 

@@ -9,10 +9,10 @@ import torch
 
 from geodrift.errors import InputError
 from geodrift.layout import Padded, Ragged
-from geodrift.processes import Belief, Jump, Predictions, Product
+from geodrift.processes import Affine, Belief, Jump, Predictions, Product
 from geodrift.rng import Streams
 from geodrift.sampling import sample
-from geodrift.schedules import Cosine
+from geodrift.schedules import VP, Cosine
 from geodrift.solvers import PredictorCorrector, Reveal
 from geodrift.solvers.reveal import order
 from geodrift.state import State
@@ -81,9 +81,10 @@ def test_what_it_cannot_order_is_refused() -> None:
 
 def test_a_corrector_keeps_the_order_of_its_predictor() -> None:
     """The order is drawn once, by whichever solver moves in time."""
-    process = Product({"nodes": Jump.masked(2)})
-    law = Points(State({"nodes": torch.tensor([[0, 1, 0], [1, 0, 1]])}), torch.tensor([0.5, 0.5]))
-    like = State({"nodes": torch.zeros(50, 3, dtype=torch.int64)})
+    process = Product({"nodes": Jump.masked(2), "size": Affine(VP())})
+    points = State({"nodes": torch.tensor([[0, 1, 0], [1, 0, 1]]), "size": torch.tensor([[-1.0], [1.0]])})
+    law = Points(points, torch.tensor([0.5, 0.5]), torch.full((2,), 0.1))
+    like = State({"nodes": torch.zeros(50, 3, dtype=torch.int64), "size": torch.zeros(50, 1)})
     alone, corrected = (
         sample(Exact(process, law), like, solver, Streams.of(0, 50), steps=3)
         for solver in (Reveal(), PredictorCorrector(predictor=Reveal()))

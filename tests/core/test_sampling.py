@@ -11,11 +11,13 @@ from torch import Tensor
 from geodrift.embeddings import OneHot, Ordinal
 from geodrift.errors import InputError
 from geodrift.layout import Padded
-from geodrift.processes import Affine, BayesianCategorical, Jump, Process, Product
+from geodrift.prediction import Estimate
+from geodrift.processes import Affine, BayesianCategorical, Flow, Jump, Process, Product
 from geodrift.rng import Streams
 from geodrift.sampling import sample
 from geodrift.schedules import EDM, VE, VP, Cosine, Rectified, SubVP
 from geodrift.solvers import (
+    CTMC,
     S4,
     Ancestral,
     EulerMaruyama,
@@ -141,6 +143,8 @@ def join(predictions: list[Any]) -> Any:
     first = predictions[0]
     if isinstance(first, dict):
         return type(first)({name: join([p[name] for p in predictions]) for name in first})
+    if isinstance(first, Estimate):
+        return Estimate(torch.cat([p.x for p in predictions]), torch.cat([p.n for p in predictions]))
     return type(first)(*(torch.cat([vars(p)[name] for p in predictions]) for name in vars(first)))
 
 
@@ -149,7 +153,9 @@ def _refused(solver: Solver, process: Product) -> bool:
     if isinstance(solver, Reveal):
         return not any(isinstance(p, Jump) for p in parts) or any(isinstance(p, Jump) and p.states == 3 for p in parts)
     no_signal = any(isinstance(p, Affine) and p.schedule.alpha(torch.ones(())) < 1e-6 for p in parts)
-    return isinstance(solver, (S4, Strang)) and no_signal
+    if isinstance(solver, (Ancestral, CTMC)):
+        return False
+    return not any(isinstance(p, Flow) for p in parts) or (isinstance(solver, (S4, Strang)) and no_signal)
 
 
 @pytest.mark.parametrize("name", ["continuous", "masked", "mixed"])

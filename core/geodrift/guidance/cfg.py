@@ -32,4 +32,5 @@ class ClassifierFree:
         conditional = self.denoise(z, t, cond)
         if self.scale == 1 or not cond:
             return conditional
-        return conditional.extrapolate(self.denoise(z, t, {}), self.scale)
+        kept = {name: value for name, value in cond.items() if name in self.process.anchors}
+        return conditional.extrapolate(self.denoise(z, t, kept), self.scale)

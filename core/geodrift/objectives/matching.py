@@ -52,8 +52,9 @@ class Matching:
         count, device = samples(x), x.device
         strata = (torch.arange(count, device=device) + rng.uniform(torch.empty(count, device=device))) / count
         t = self.times.place(strata).to(torch.get_default_dtype())
+        x = denoiser.process.enter(x, cond)
         draw = denoiser.process.corrupt(x, t, rng)
-        raw = denoiser.raw(draw.z, t, drop(cond, self.condition_dropout, rng))
+        raw = denoiser.raw(draw.z, t, drop(cond, self.condition_dropout, rng, denoiser.process.anchors))
         errors = denoiser.process.loss(raw, draw)
         parts = {"loss": errors.mean()} if isinstance(errors, Tensor) else self._parts(errors)
         total = torch.stack([self.weights.get(name, 1.0) * part for name, part in parts.items()]).sum()

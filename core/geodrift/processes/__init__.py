@@ -1,9 +1,10 @@
 """Paths from data to a source, and back."""
 
+from geodrift.prediction import Belief, Estimate, Prediction
 from geodrift.processes.affine import Affine
 from geodrift.processes.bayesian import BayesianCategorical
 from geodrift.processes.jump import Jump
-from geodrift.processes.process import Belief, Draw, Estimate, Flow, Move, Prediction, Process, Scored
+from geodrift.processes.process import Draw, Flow, Move, Process, Scored, has_score
 from geodrift.processes.product import Predictions, Product
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "Process",
     "Product",
     "Scored",
+    "has_score",
 ]

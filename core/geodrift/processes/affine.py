@@ -1,4 +1,4 @@
-r"""Data plus noise, :math:`z_t = \alpha_t x + \sigma_t n`, with Gaussian noise.
+r"""Data plus noise, :math:`z_t = \alpha_t x + \sigma_t n`, with noise from a source, mostly a Gaussian one.
 
 Score-based diffusion (VP, sub-VP, VE, EDM), cosine diffusion and rectified flow are this process with their schedule.
 The ancestral law interpolates between the deterministic step (:math:`\eta = 0`, DDIM) and the posterior of the
@@ -14,7 +14,8 @@ References:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,19 +23,21 @@ from torch import Tensor
 from geodrift.embeddings import Embedding, Identity
 from geodrift.errors import InputError
 from geodrift.kernel import Gaussian
-from geodrift.layout import trailing
+from geodrift.layout import Layout, trailing
 from geodrift.parametrization import Linear, Parametrization, Velocity
-from geodrift.processes.process import Draw, Estimate, Scored
+from geodrift.prediction import Estimate
+from geodrift.processes.process import Draw, Scored
 from geodrift.rng import Streams
 from geodrift.schedules import Coefficients, Schedule
-from geodrift.spaces import Euclidean
+from geodrift.sources import Normal, Source
+from geodrift.spaces import Euclidean, Space
 
 _LEAST_SIGNAL = 1e-6
 
 
 @dataclass(frozen=True)
 class Affine(Scored):
-    """Gaussian noise added to scaled data.
+    """Noise added to scaled data.
 
     Arguments:
         schedule: Scales of signal and noise.
@@ -42,6 +45,8 @@ class Affine(Scored):
         parametrization: What the network predicts.
         weighting: The row whose squared error is the loss; by default the network's own. Classes have none.
         data_std: Standard deviation of the embedded data, which scales what the network sees to unit variance.
+        space: A vector space, onto which the noise is projected.
+        source: The law of the noise.
     """
 
     schedule: Schedule
@@ -49,7 +54,8 @@ class Affine(Scored):
     parametrization: Parametrization = field(default_factory=Velocity)
     weighting: Linear | None = None
     data_std: float = 1.0
-    space: Euclidean = field(default_factory=Euclidean)
+    space: Space[Tensor] = field(default_factory=Euclidean)
+    source: Source = field(default_factory=Normal)
 
     def __post_init__(self) -> None:
         row, at = self.parametrization, self.schedule(torch.ones((), dtype=torch.float64))
@@ -64,21 +70,32 @@ class Affine(Scored):
     def channels(self) -> tuple[int, int]:
         return self.embedding.channels, self.parametrization.channels(self.embedding)
 
-    def prior(self, like: Tensor, rng: Streams) -> Tensor:
-        noise = rng.normal(self.embedding.embed(like))
-        return self.schedule.sigma(torch.ones((), dtype=noise.dtype, device=noise.device)) * noise
+    @property
+    def scored(self) -> bool:  # type: ignore[override]
+        return self.source.scored
 
-    def corrupt(self, x: Tensor, t: Tensor, rng: Streams) -> Draw:
+    def on(self, layout: Layout) -> Affine:
+        return self if self.space.on(layout) is self.space else replace(self, space=self.space.on(layout))
+
+    def prior(self, like: Tensor, rng: Streams, t: Any = 1.0) -> Tensor:
+        noise = self.partner(like, rng)
+        return self.at(torch.as_tensor(t, dtype=noise.dtype, device=noise.device), noise).sigma * noise
+
+    def partner(self, x: Tensor, rng: Streams) -> Tensor:
+        return self.space.project(self.source.sample(self.embedding.embed(x), rng))
+
+    def corrupt(self, x: Tensor, t: Tensor, rng: Streams, n: Tensor | None = None) -> Draw:
+        n = self.partner(x, rng) if n is None else n
         x = self.embedding.embed(x)
-        noise, at = rng.normal(x), self.at(t, x)
-        return Draw(at.alpha * x + at.sigma * noise, x, noise, t)
+        at = self.at(t, x)
+        return Draw(at.alpha * x + at.sigma * n, x, n, t)
 
     def inputs(self, z: Tensor, t: Tensor) -> Tensor:
         at = self.at(t, z)
         return z / torch.sqrt((at.alpha * self.data_std) ** 2 + at.sigma**2)
 
     def resolve(self, raw: Tensor, z: Tensor, t: Tensor) -> Estimate:
-        return Estimate(*self.parametrization.resolve(raw, z, self.at(t, z), self.embedding))
+        return self.parametrization.resolve(raw, z, self.at(t, z), self.embedding)
 
     def loss(self, raw: Tensor, draw: Draw) -> Tensor:
         at = self.at(draw.t, draw.z)
@@ -89,9 +106,11 @@ class Affine(Scored):
 
     def velocity(self, p: Estimate, z: Tensor, t: Tensor) -> Tensor:
         at = self.at(t, z)
-        return at.d_alpha * p.x + at.d_sigma * p.n
+        return p.mix(at.d_alpha, at.d_sigma)
 
     def score(self, p: Estimate, z: Tensor, t: Tensor) -> Tensor:
+        if not self.scored:
+            raise InputError(f"{self.source} is not normal, so this path has no score; its velocity it has")
         return -p.n / self.noise_std(z, t)
 
     def noise_std(self, z: Tensor, t: Tensor) -> Tensor:
@@ -105,12 +124,10 @@ class Affine(Scored):
         variance = (then.sigma / now.sigma) ** 2 * (now.sigma**2 - (now.alpha / then.alpha * then.sigma) ** 2)
         fresh = eta**2 * variance.clamp(min=0)
         kept = torch.sqrt((then.sigma**2 - fresh).clamp(min=0))
-        return Gaussian(then.alpha * p.x + kept * p.n, torch.sqrt(fresh))
+        return Gaussian(p.mix(then.alpha, kept), torch.sqrt(fresh))
 
     def reverse_linear(self, z: Tensor, t: Tensor, s: Tensor) -> Gaussian:
         now, then = self.at(t, z), self.at(s, z)
-        if bool((now.alpha < _LEAST_SIGNAL).any()):
-            raise InputError(f"{self.schedule} has no signal at the source, by which splitting divides; choose another")
         grow = then.alpha / now.alpha
         return Gaussian(grow * z, torch.sqrt(((grow * now.sigma) ** 2 - then.sigma**2).clamp(min=0)))
 

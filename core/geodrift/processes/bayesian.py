@@ -16,6 +16,7 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,7 +24,8 @@ from torch.nn.functional import log_softmax, one_hot
 
 from geodrift.kernel import Evidence
 from geodrift.layout import trailing
-from geodrift.processes.process import Belief, Draw, Process
+from geodrift.prediction import Belief
+from geodrift.processes.process import Draw, Process
 from geodrift.rng import Streams
 from geodrift.spaces import Euclidean
 
@@ -53,10 +55,10 @@ class BayesianCategorical(Process):
         """The accuracy of all the evidence received until time `t`."""
         return self.accuracy * torch.square(1 - t)
 
-    def prior(self, like: Tensor, rng: Streams) -> Tensor:
+    def prior(self, like: Tensor, rng: Streams, t: Any = 1.0) -> Tensor:
         return torch.zeros(*like.shape, self.classes, device=like.device)
 
-    def corrupt(self, x: Tensor, t: Tensor, rng: Streams) -> Draw:
+    def corrupt(self, x: Tensor, t: Tensor, rng: Streams, n: Any = None) -> Draw:
         hot = one_hot(x, self.classes).to(torch.get_default_dtype())
         beta = self.beta(trailing(t, hot))
         noise = rng.normal(hot)

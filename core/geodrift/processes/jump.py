@@ -25,6 +25,7 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -33,7 +34,8 @@ from torch.nn.functional import log_softmax, nll_loss, one_hot, pad
 from geodrift.errors import InputError
 from geodrift.kernel import Categorical as Law
 from geodrift.layout import trailing
-from geodrift.processes.process import Belief, Draw, Process
+from geodrift.prediction import Belief
+from geodrift.processes.process import Draw, Process
 from geodrift.rng import Streams
 from geodrift.schedules import Rectified, Schedule
 from geodrift.spaces import Categorical
@@ -93,11 +95,11 @@ class Jump(Process):
     def _hot(self, z: Tensor) -> Tensor:
         return one_hot(z, self.states).to(torch.get_default_dtype())
 
-    def prior(self, like: Tensor, rng: Streams) -> Tensor:
+    def prior(self, like: Tensor, rng: Streams, t: Any = 1.0) -> Tensor:
         pi = self._pi(torch.zeros((), device=like.device))
         return rng.categorical(pi.expand(like.shape + pi.shape))
 
-    def corrupt(self, x: Tensor, t: Tensor, rng: Streams) -> Draw:
+    def corrupt(self, x: Tensor, t: Tensor, rng: Streams, n: Any = None) -> Draw:
         forgotten = rng.uniform(x) >= self.schedule.alpha(trailing(t, x))
         return Draw(torch.where(forgotten, self.prior(x, rng), x), x, x, t)
 

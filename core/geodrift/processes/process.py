@@ -8,62 +8,17 @@ tensor and see one time for all or for each leading entry of it; `Product` joins
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
-import torch
 from torch import Tensor
 
+from geodrift.errors import InputError
 from geodrift.kernel import Kernel
 from geodrift.layout import Dense, Layout
 from geodrift.rng import Streams
 from geodrift.spaces import Space
-
-
-class Prediction(ABC):
-    """What a network says about the data, in coordinates that may be extrapolated."""
-
-    @abstractmethod
-    def extrapolate(self, base: Any, scale: float) -> Any:
-        """Go from `base` towards this prediction, `scale` times as far: one is this prediction, zero is `base`."""
-
-    @abstractmethod
-    def tempered(self, temperature: float) -> Any:
-        """The prediction with its beliefs about classes sharpened; real numbers have none to sharpen."""
-
-
-@dataclass(frozen=True, eq=False)
-class Estimate(Prediction):
-    """The expected data and noise, each shaped like the state."""
-
-    x: Tensor
-    n: Tensor
-
-    def extrapolate(self, base: Estimate, scale: float) -> Estimate:
-        return Estimate(base.x + scale * (self.x - base.x), base.n + scale * (self.n - base.n))
-
-    def tempered(self, temperature: float) -> Estimate:
-        return self
-
-
-@dataclass(frozen=True, eq=False)
-class Belief(Prediction):
-    """Log-probabilities of the classes of the data, `(..., K)`."""
-
-    log_probs: Tensor
-
-    @property
-    def probs(self) -> Tensor:
-        return self.log_probs.exp()
-
-    def extrapolate(self, base: Belief, scale: float) -> Belief:
-        both = torch.isfinite(base.log_probs) & torch.isfinite(self.log_probs)
-        ahead = base.log_probs + scale * (self.log_probs - base.log_probs)
-        return Belief(torch.log_softmax(torch.where(both, ahead, self.log_probs if scale else base.log_probs), -1))
-
-    def tempered(self, temperature: float) -> Belief:
-        return Belief(torch.log_softmax(self.log_probs / temperature, -1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +42,8 @@ class Process(ABC):
     """A path from data to a source."""
 
     space: Space[Any]
+    anchors: frozenset[str] = frozenset()
+    """Names of the conditions that are part of the path, which guidance and training never drop."""
 
     @property
     def categorical(self) -> bool:
@@ -98,13 +55,41 @@ class Process(ABC):
     def channels(self) -> Any:
         """The number of channels that the network sees, and that it must answer with."""
 
-    @abstractmethod
-    def prior(self, like: Any, rng: Streams) -> Any:
-        """A state at time one, for data shaped like `like`."""
+    @property
+    def leaves(self) -> Mapping[str, Process]:
+        """The processes of the fields by name; a leaf is its own, without a name."""
+        return {"": self}
+
+    def on(self, layout: Layout) -> Process:
+        """The process for a field with this layout; only those whose space depends on it differ."""
+        return self
+
+    def admit(self, times: Tensor) -> None:  # noqa: B027 - most processes predict everywhere
+        """Raise `InputError` where these times of a grid touch an end at which the process cannot predict."""
+
+    def enter(self, x: Any, cond: Mapping[str, Tensor]) -> Any:
+        """Data as the process moves them: relative to its anchor, if it has one among the conditions."""
+        return x
+
+    def leave(self, x: Any, cond: Mapping[str, Tensor]) -> Any:
+        """Data as they came: the inverse of `enter`."""
+        return x
 
     @abstractmethod
-    def corrupt(self, x: Any, t: Any, rng: Streams) -> Draw:
-        """The state at time `t` of data `x`."""
+    def prior(self, like: Any, rng: Streams, t: Any = 1.0) -> Any:
+        """A state at the time `t` where sampling starts, by default one, for data shaped like `like`."""
+
+    def partner(self, x: Any, rng: Streams) -> Any:
+        """What `corrupt` mixes with data shaped like `x`, for a coupling to pair with them.
+
+        Raises:
+            InputError: When the process has nothing to pair.
+        """
+        raise InputError(f"{type(self).__name__} has no source to pair with the data; use the independent coupling")
+
+    @abstractmethod
+    def corrupt(self, x: Any, t: Any, rng: Streams, n: Any = None) -> Draw:
+        """The state at time `t` of data `x`, mixed with `n`, by default a draw of `partner`."""
 
     @abstractmethod
     def inputs(self, z: Any, t: Any) -> Any:
@@ -138,6 +123,10 @@ class Process(ABC):
         """The law of the next state under a rule of the solver's, applied to each leaf."""
         return move(self, p, z, t, s, Dense())
 
+    def advance(self, move: Move, p: Any, z: Any, t: Any, s: Any, rng: Streams) -> Any:
+        """A next state under this rule, on the space."""
+        return self.space.project(self.each(move, p, z, t, s).sample(rng))
+
 
 Move = Callable[[Any, Any, Any, Any, Any, Layout], Kernel]
 """A rule for one step of a leaf: process, prediction, state, time, next time, layout."""
@@ -146,12 +135,17 @@ Move = Callable[[Any, Any, Any, Any, Any, Layout], Kernel]
 class Flow(Process):
     """A process whose state moves continuously."""
 
+    scored: bool = False
+    """Whether the process has a score: then it is a `Scored` one with a normal source."""
+
     def jump(self, p: Any, z: Any, t: Any, s: Any, rng: Streams) -> Any:
         return z
 
 
 class Scored(Flow):
     """A flow with a Gaussian source, which has a score and is the law of a linear SDE."""
+
+    scored = True
 
     @abstractmethod
     def score(self, p: Any, z: Any, t: Any) -> Any:
@@ -168,3 +162,8 @@ class Scored(Flow):
     @abstractmethod
     def reverse_linear(self, z: Any, t: Any, s: Any) -> Kernel:
         """The law at `s < t` under the SDE without its score: :math:`dz = f z\\,dt + g\\,d\\bar W`, run backwards."""
+
+
+def has_score(part: Process) -> TypeGuard[Scored]:
+    """Whether this leaf can be asked for a score."""
+    return isinstance(part, Scored) and part.scored

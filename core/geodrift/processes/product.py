@@ -12,9 +12,11 @@ from typing import Any
 
 from torch import Tensor
 
+from geodrift.errors import InputError
 from geodrift.kernel import Joint, Kernel
 from geodrift.layout import Layout
-from geodrift.processes.process import Draw, Move, Prediction, Process
+from geodrift.prediction import Prediction
+from geodrift.processes.process import Draw, Move, Process
 from geodrift.rng import Streams
 from geodrift.spaces import Product as ProductSpace
 from geodrift.state import State
@@ -47,6 +49,14 @@ class Product(Process):
         return ProductSpace({name: part.space for name, part in self.parts.items()})
 
     @property
+    def leaves(self) -> Mapping[str, Process]:
+        return self.parts
+
+    @property
+    def anchors(self) -> frozenset[str]:  # type: ignore[override]
+        return frozenset().union(*(part.anchors for part in self.parts.values()))
+
+    @property
     def categorical(self) -> bool:
         return any(part.categorical for part in self.parts.values())
 
@@ -59,17 +69,43 @@ class Product(Process):
         clock = t if isinstance(t, Mapping) else dict.fromkeys(self.parts, t)
         return {name: like.layouts[name].spread(clock[name]) for name in self.parts}
 
+    def _check(self, z: Mapping[str, Any]) -> None:
+        if z.keys() != self.parts.keys():
+            raise InputError(f"a state of fields {', '.join(z)}; this process moves {', '.join(self.parts)}")
+
+    def _on(self, like: State) -> dict[str, Process]:
+        self._check(like)
+        return {name: part.on(like.layouts[name]) for name, part in self.parts.items()}
+
     def _map(self, act: Callable[[Process, str, Tensor], Tensor], t: Times, like: State) -> State:
         times = self.times(t, like)
-        return State({name: act(part, name, times[name]) for name, part in self.parts.items()}, like.layouts)
+        return State({name: act(part, name, times[name]) for name, part in self._on(like).items()}, like.layouts)
 
-    def prior(self, like: State, rng: Streams) -> State:
-        fields = {name: part.prior(like[name], rng.on(like.layouts[name])) for name, part in self.parts.items()}
+    def admit(self, times: Tensor) -> None:
+        for part in self.parts.values():
+            part.admit(times)
+
+    def enter(self, x: State, cond: Mapping[str, Tensor]) -> State:
+        return x.replace({name: part.enter(x[name], cond) for name, part in self._on(x).items()})
+
+    def leave(self, x: State, cond: Mapping[str, Tensor]) -> State:
+        return x.replace({name: part.leave(x[name], cond) for name, part in self._on(x).items()})
+
+    def prior(self, like: State, rng: Streams, t: Any = 1.0) -> State:
+        parts = self._on(like)
+        fields = {name: part.prior(like[name], rng.on(like.layouts[name]), t) for name, part in parts.items()}
         return State(fields, like.layouts).masked()
 
-    def corrupt(self, x: State, t: Times, rng: Streams) -> Draw:
-        times = self.times(t, x)
-        draws = {name: part.corrupt(x[name], times[name], rng.on(x.layouts[name])) for name, part in self.parts.items()}
+    def partner(self, x: State, rng: Streams) -> State:
+        fields = {name: part.partner(x[name], rng.on(x.layouts[name])) for name, part in self._on(x).items()}
+        return State(fields, x.layouts).masked()
+
+    def corrupt(self, x: State, t: Times, rng: Streams, n: State | None = None) -> Draw:
+        times, parts = self.times(t, x), self._on(x)
+        draws = {
+            name: part.corrupt(x[name], times[name], rng.on(x.layouts[name]), None if n is None else n[name])
+            for name, part in parts.items()
+        }
         z, clean, noise = (
             State({name: getattr(draw, kind) for name, draw in draws.items()}, x.layouts) for kind in ("z", "x", "n")
         )
@@ -80,7 +116,7 @@ class Product(Process):
 
     def resolve(self, raw: State, z: State, t: Times) -> Predictions:
         times = self.times(t, z)
-        return Predictions({name: part.resolve(raw[name], z[name], times[name]) for name, part in self.parts.items()})
+        return Predictions({name: part.resolve(raw[name], z[name], times[name]) for name, part in self._on(z).items()})
 
     def loss(self, raw: State, draw: Draw) -> State:
         fields = {
@@ -96,7 +132,7 @@ class Product(Process):
         now, then = self.times(t, z), self.times(s, z)
         laws = {
             name: move(part, p[name], z[name], now[name], then[name], z.layouts[name])
-            for name, part in self.parts.items()
+            for name, part in self._on(z).items()
         }
         return Joint(laws, z)
 

@@ -13,6 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from geodrift.denoiser import Conditions, Denoise
+from geodrift.errors import InputError
 from geodrift.kernel import Kernel
 from geodrift.layout import Layout
 from geodrift.processes import Affine, Process
@@ -33,6 +34,12 @@ class Ancestral(Solver):
     eta: Share = 1.0
     stages: int = 1
 
+    def admit(self, process: Process, times: Tensor) -> None:
+        affine = [part for part in process.leaves.values() if isinstance(part, Affine)]
+        if self.eta and not all(part.scored for part in affine):
+            raise InputError("the fresh noise of ancestral is normal and a source of this process is not; set eta = 0")
+        super().admit(process, times)
+
     def law(self, part: Process, p: Any, z: Tensor, t: Tensor, s: Tensor, layout: Layout) -> Kernel:
         """The law of one step."""
         return part.kernel(p, z, t, s, self.eta) if isinstance(part, Affine) else part.kernel(p, z, t, s)
@@ -40,4 +47,4 @@ class Ancestral(Solver):
     def step(
         self, denoise: Denoise, z: Any, t: Tensor, s: Tensor, carry: Any, rng: Streams, cond: Conditions | None = None
     ) -> tuple[Any, Any]:
-        return denoise.process.each(self.law, denoise(z, t, cond), z, t, s).sample(rng), carry
+        return denoise.process.advance(self.law, denoise(z, t, cond), z, t, s, rng), carry

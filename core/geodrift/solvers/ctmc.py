@@ -53,4 +53,4 @@ class CTMC(Solver):
     def step(
         self, denoise: Denoise, z: Any, t: Tensor, s: Tensor, carry: Any, rng: Streams, cond: Conditions | None = None
     ) -> tuple[Any, Any]:
-        return denoise.process.each(self.law, denoise(z, t, cond), z, t, s).sample(rng), carry
+        return denoise.process.advance(self.law, denoise(z, t, cond), z, t, s, rng), carry

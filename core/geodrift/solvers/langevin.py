@@ -22,10 +22,10 @@ from torch import Tensor
 from geodrift.denoiser import Conditions, Denoise
 from geodrift.kernel import Delta, Gaussian, Kernel
 from geodrift.layout import Layout, trailing
-from geodrift.processes import Process, Scored
+from geodrift.processes import Process, has_score
 from geodrift.registry import NotNegative, Positive
 from geodrift.rng import Streams
-from geodrift.solvers.solver import Solver, solvers
+from geodrift.solvers.solver import Solver, scored, solvers
 
 
 @solvers.register("euler-maruyama")
@@ -43,9 +43,13 @@ class EulerMaruyama(Solver):
     most: Positive = 0.5
     stages: int = 1
 
+    def admit(self, process: Process, times: Tensor) -> None:
+        scored(process, "euler-maruyama")
+        super().admit(process, times)
+
     def law(self, part: Process, p: Any, z: Tensor, t: Tensor, s: Tensor, layout: Layout) -> Kernel:
-        """The Gaussian of one step; the process's own law where it has no score."""
-        if not isinstance(part, Scored):
+        """The Gaussian of one step; the process's own law for classes."""
+        if not has_score(part):
             return part.kernel(p, z, t, s)
         h = trailing(s - t, z)
         bound = self.most * torch.square(part.noise_std(z, t)) / -h
@@ -56,7 +60,7 @@ class EulerMaruyama(Solver):
     def step(
         self, denoise: Denoise, z: Any, t: Tensor, s: Tensor, carry: Any, rng: Streams, cond: Conditions | None = None
     ) -> tuple[Any, Any]:
-        return denoise.process.each(self.law, denoise(z, t, cond), z, t, s).sample(rng), carry
+        return denoise.process.advance(self.law, denoise(z, t, cond), z, t, s, rng), carry
 
 
 @dataclass(frozen=True)
@@ -72,8 +76,8 @@ class Langevin:
     temperature: NotNegative = 1.0
 
     def law(self, part: Process, p: Any, z: Tensor, t: Tensor, s: Tensor, layout: Layout) -> Kernel:
-        """The Gaussian of the step; no move where there is no score."""
-        if not isinstance(part, Scored):
+        """The Gaussian of the step; no move of classes."""
+        if not has_score(part):
             return Delta(z)
         step = 2 * torch.square(self.snr * part.noise_std(z, t))
         return Gaussian(z + step * part.score(p, z, t), self.temperature * torch.sqrt(2 * step))
@@ -100,6 +104,10 @@ class PredictorCorrector(Solver):
     def stages(self) -> int:  # type: ignore[override]
         return self.corrections + self.predictor.stages
 
+    def admit(self, process: Process, times: Tensor) -> None:
+        scored(process, "predictor-corrector")
+        self.predictor.admit(process, times)
+
     def init(self, z: Any, rng: Streams) -> Any:
         return self.predictor.init(z, rng)
 
@@ -108,5 +116,5 @@ class PredictorCorrector(Solver):
     ) -> tuple[Any, Any]:
         langevin = Langevin(self.snr, self.temperature).law
         for _ in range(self.corrections):
-            z = denoise.process.each(langevin, denoise(z, t, cond), z, t, t).sample(rng)
+            z = denoise.process.advance(langevin, denoise(z, t, cond), z, t, t, rng)
         return self.predictor.step(denoise, z, t, s, carry, rng, cond)

@@ -1,8 +1,9 @@
 r"""Explicit Runge–Kutta methods for the probability-flow ODE.
 
 A method is a table: stage :math:`i` is evaluated at :math:`z + h \sum_j a_{ij} k_j` and time :math:`t + c_i h`, and
-the step is :math:`z + h \sum_i b_i k_i`. Sums of tangents are taken at the first point and the step is one exponential
-map, exact to the order of the table on vector spaces. Classes jump once, by the first stage's prediction.
+the step is :math:`z + h \sum_i b_i k_i`. On embedded spaces sums are ambient and projected, which keeps the order of
+the table; elsewhere a step is one exponential map, which keeps the order two at most. Classes jump once, by the first
+stage's prediction.
 """
 
 from __future__ import annotations
@@ -13,8 +14,11 @@ from typing import Any
 from torch import Tensor
 
 from geodrift.denoiser import Conditions, Denoise
+from geodrift.errors import InputError
+from geodrift.processes import Process
 from geodrift.rng import Streams
-from geodrift.solvers.solver import Solver, solvers
+from geodrift.solvers.solver import Solver, continuous, solvers
+from geodrift.spaces import Space
 
 
 @dataclass(frozen=True)
@@ -44,15 +48,31 @@ def _combine(weights: tuple[float, ...], slopes: list[Any]) -> Any:
     return total
 
 
+def _embedded(space: Space[Any]) -> None:
+    if not space.embedded:
+        raise InputError(f"{space} is not embedded, so a method of more than two stages has order 2 there; choose heun")
+
+
 @dataclass(frozen=True)
 class RungeKutta(Solver):
-    """An explicit Runge–Kutta method."""
+    """An explicit Runge–Kutta method.
+
+    Arguments:
+        table: Its coefficients.
+    """
 
     table: Table
 
     @property
     def stages(self) -> int:  # type: ignore[override]
         return len(self.table.b)
+
+    def admit(self, process: Process, times: Tensor) -> None:
+        fields = continuous(process, "a Runge–Kutta method")
+        if self.stages > 2:
+            for part in fields.values():
+                _embedded(part.space)
+        super().admit(process, times)
 
     def step(
         self, denoise: Denoise, z: Any, t: Tensor, s: Tensor, carry: Any, rng: Streams, cond: Conditions | None = None
@@ -61,10 +81,10 @@ class RungeKutta(Solver):
         first = denoise(z, t, cond)
         slopes = [process.velocity(first, z, t)]
         for row in self.table.a:
-            there, when = process.space.exp(z, _combine(row, slopes) * h), t + sum(row) * h
+            there, when = process.space.retract(z, _combine(row, slopes) * h), t + sum(row) * h
             slopes.append(process.velocity(denoise(there, when, cond), there, when))
         moved = process.jump(first, z, t, s, rng)
-        return process.space.exp(moved, _combine(self.table.b, slopes) * h), carry
+        return process.space.retract(moved, _combine(self.table.b, slopes) * h), carry
 
 
 @solvers.register("euler")

@@ -18,17 +18,29 @@ from typing import Any
 from torch import Tensor
 
 from geodrift.denoiser import Conditions, Denoise
+from geodrift.errors import InputError
 from geodrift.kernel import Delta, Kernel
 from geodrift.layout import Layout, trailing
-from geodrift.processes import Process, Scored
+from geodrift.processes import Affine, Process, has_score
 from geodrift.registry import NotNegative
 from geodrift.rng import Streams
 from geodrift.solvers.langevin import Langevin
-from geodrift.solvers.solver import Solver, solvers
+from geodrift.solvers.solver import Solver, scored, solvers
+
+_LEAST_SIGNAL = 1e-6
+
+
+def _splits(process: Process, times: Tensor, solver: str) -> None:
+    """Raise `InputError` where the linear part of the SDE cannot be run backwards."""
+    scored(process, solver)
+    process.admit(times)
+    for part in process.leaves.values():
+        if isinstance(part, Affine) and part.schedule.alpha(times[0]) < _LEAST_SIGNAL:
+            raise InputError(f"{solver} divides by the signal and {part.schedule} has none at the source; choose heun")
 
 
 def _linear(part: Process, p: Any, z: Tensor, t: Tensor, s: Tensor, layout: Layout) -> Kernel:
-    return part.reverse_linear(z, t, s) if isinstance(part, Scored) else Delta(z)
+    return part.reverse_linear(z, t, s) if has_score(part) else Delta(z)
 
 
 @dataclass(frozen=True)
@@ -42,7 +54,7 @@ class _Pull:
     share: float = 1.0
 
     def __call__(self, part: Process, p: Any, z: Tensor, t: Tensor, s: Tensor, layout: Layout) -> Kernel:
-        if isinstance(part, Scored):
+        if has_score(part):
             when, step = t + self.at * (s - t), self.share * trailing(s - t, z)
             return Delta(z - step * part.diffusion(z, when) * part.score(p, z, when))
         return part.kernel(p, z, t, s) if self.share == 1 else Delta(z)
@@ -62,16 +74,19 @@ class S4(Solver):
     temperature: NotNegative = 1.0
     stages: int = 1
 
+    def admit(self, process: Process, times: Tensor) -> None:
+        _splits(process, times, "s4")
+
     def step(
         self, denoise: Denoise, z: Any, t: Tensor, s: Tensor, carry: Any, rng: Streams, cond: Conditions | None = None
     ) -> tuple[Any, Any]:
         process, middle = denoise.process, (t + s) / 2
         p = denoise(z, t, cond)
         if self.snr:
-            z = process.each(Langevin(self.snr, self.temperature).law, p, z, t, t).sample(rng)
-        z = process.each(_linear, p, z, t, middle).sample(rng)
-        z = process.each(_Pull(0.0), p, z, t, s).sample(rng)
-        return process.each(_linear, p, z, middle, s).sample(rng), carry
+            z = process.advance(Langevin(self.snr, self.temperature).law, p, z, t, t, rng)
+        z = process.advance(_linear, p, z, t, middle, rng)
+        z = process.advance(_Pull(0.0), p, z, t, s, rng)
+        return process.advance(_linear, p, z, middle, s, rng), carry
 
 
 @solvers.register("strang")
@@ -81,11 +96,14 @@ class Strang(Solver):
 
     stages: int = 2
 
+    def admit(self, process: Process, times: Tensor) -> None:
+        _splits(process, times, "strang")
+
     def step(
         self, denoise: Denoise, z: Any, t: Tensor, s: Tensor, carry: Any, rng: Streams, cond: Conditions | None = None
     ) -> tuple[Any, Any]:
         process, middle = denoise.process, (t + s) / 2
-        z = process.each(_linear, z, z, t, middle).sample(rng)
-        half = process.each(_Pull(0.5, 0.5), denoise(z, middle, cond), z, t, s).sample(rng)
-        z = process.each(_Pull(0.5), denoise(half, middle, cond), z, t, s).sample(rng)
-        return process.each(_linear, z, z, middle, s).sample(rng), carry
+        z = process.advance(_linear, z, z, t, middle, rng)
+        half = process.advance(_Pull(0.5, 0.5), denoise(z, middle, cond), z, t, s, rng)
+        z = process.advance(_Pull(0.5), denoise(half, middle, cond), z, t, s, rng)
+        return process.advance(_linear, z, z, middle, s, rng), carry

@@ -15,6 +15,7 @@ class Categorical(Space[Tensor]):
     """The classes `0 … classes - 1`, as integers."""
 
     classes: int
+    embedded = True
 
     def project(self, z: Tensor) -> Tensor:
         return z.clamp(0, self.classes - 1)
@@ -23,6 +24,9 @@ class Categorical(Space[Tensor]):
         return torch.zeros_like(v)
 
     def exp(self, z: Tensor, v: Tensor) -> Tensor:
+        return z
+
+    def retract(self, z: Tensor, v: Tensor) -> Tensor:
         return z
 
     def log(self, z: Tensor, y: Tensor) -> Tensor:

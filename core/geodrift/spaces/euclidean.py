@@ -13,6 +13,8 @@ from geodrift.spaces.space import Space
 class Euclidean(Space[Tensor]):
     """A vector space."""
 
+    embedded = True
+
     def project(self, z: Tensor) -> Tensor:
         return z
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
 
+from geodrift.rng import Streams
 from geodrift.spaces.space import Space
 from geodrift.state import State
 
@@ -17,14 +18,27 @@ class Product(Space[State]):
 
     parts: Mapping[str, Space[Tensor]]
 
+    def _map(self, z: State, move: Callable[[Space[Tensor], str], Tensor]) -> State:
+        return z.replace({name: move(self.parts[name].on(z.layouts[name]), name) for name in z})
+
+    @property
+    def embedded(self) -> bool:  # type: ignore[override]
+        return all(part.embedded for part in self.parts.values())
+
     def project(self, z: State) -> State:
-        return z.replace({name: self.parts[name].project(z[name]) for name in z})
+        return self._map(z, lambda part, name: part.project(z[name]))
 
     def tangent(self, z: State, v: State) -> State:
-        return z.replace({name: self.parts[name].tangent(z[name], v[name]) for name in z})
+        return self._map(z, lambda part, name: part.tangent(z[name], v[name]))
 
     def exp(self, z: State, v: State) -> State:
-        return z.replace({name: self.parts[name].exp(z[name], v[name]) for name in z})
+        return self._map(z, lambda part, name: part.exp(z[name], v[name]))
 
     def log(self, z: State, y: State) -> State:
-        return z.replace({name: self.parts[name].log(z[name], y[name]) for name in z})
+        return self._map(z, lambda part, name: part.log(z[name], y[name]))
+
+    def uniform(self, like: State, rng: Streams) -> State:
+        return self._map(like, lambda part, name: part.uniform(like[name], rng.on(like.layouts[name])))
+
+    def retract(self, z: State, v: State) -> State:
+        return self._map(z, lambda part, name: part.retract(z[name], v[name]))

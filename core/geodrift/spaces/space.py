@@ -8,17 +8,26 @@ On a vector space they are addition and subtraction. A space is told apart from 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from torch import Tensor
 
+from geodrift.errors import InputError
+from geodrift.layout import Layout
+from geodrift.rng import Streams
 from geodrift.state import State
 
 Point = TypeVar("Point", Tensor, State)
 
 
 class Space(ABC, Generic[Point]):
-    """A set of points with straight lines."""
+    """A set of points with straight lines.
+
+    Where `embedded` is true, tangents at different points may be added as ambient vectors and the sum projected: then
+    every Runge–Kutta method keeps its order. Elsewhere only exponential maps are left, and they keep the order two.
+    """
+
+    embedded: ClassVar[bool] = False
 
     @abstractmethod
     def project(self, z: Point) -> Point:
@@ -35,3 +44,19 @@ class Space(ABC, Generic[Point]):
     @abstractmethod
     def log(self, z: Point, y: Point) -> Point:
         """The tangent at `z` that leads to `y` in unit time."""
+
+    def uniform(self, like: Point, rng: Streams) -> Point:
+        """A point of the uniform law, shaped like `like`.
+
+        Raises:
+            InputError: On a space that has no uniform law.
+        """
+        raise InputError(f"{type(self).__name__} has no uniform law; choose a source of its own, such as a normal one")
+
+    def retract(self, z: Point, v: Point) -> Point:
+        """Go from `z` by the ambient vector `v`, back onto the space."""
+        return self.project(z + v) if self.embedded else self.exp(z, v)
+
+    def on(self, layout: Layout) -> Space[Point]:
+        """The space for a field with this layout; only spaces that join the elements of a sample depend on it."""
+        return self

@@ -56,6 +56,8 @@ def unpack(packed: Tensor, nodes: int) -> Tensor:
 class Symmetric(Space[Tensor]):
     """Symmetric matrices with a zero diagonal, `(B, N, N, ...)`, for parts that want whole matrices."""
 
+    embedded = True
+
     def project(self, z: Tensor) -> Tensor:
         return unpack(pack((z + z.transpose(1, 2)) / 2), z.shape[1])
 

@@ -44,10 +44,11 @@ def check_row(row: Linear, schedule: Schedule) -> None:
     x, n = torch.cos(7 * INSIDE), torch.sin(5 * INSIDE)
     z = at.alpha * x + at.sigma * n
     raw = row.row(at).of(x, n)
-    for found, true in zip(row.row(at).resolve(raw, z, at), (x, n), strict=True):
+    meant = row.row(at).resolve(raw, z, at)
+    for found, true in ((meant.x, x), (meant.n, n)):
         _close(found, true, 1e-12 * float(_condition(row, schedule)))
     delta = 1e-3
-    wrong, _ = row.row(at).resolve(raw + delta, z, at)
+    wrong = row.row(at).resolve(raw + delta, z, at).x
     _close(delta**2 / torch.square(wrong - x), row.row(at).error_scale(at), 1e-6)
 
 

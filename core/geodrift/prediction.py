@@ -1,0 +1,104 @@
+r"""What a network says about the data, in coordinates that may be extrapolated.
+
+On a continuous path it is the expected data and noise. Both, and with them the velocity, the score and every step of a
+solver, are combinations of the same two tensors, the state and the network's output, so that an `Estimate` keeps these
+two and one combination is one pass over memory. About classes it is their probabilities.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Prediction(ABC):
+    """What a network says about the data."""
+
+    @abstractmethod
+    def extrapolate(self, base: Any, scale: float) -> Any:
+        """Go from `base` towards this prediction, `scale` times as far: one is this prediction, zero is `base`."""
+
+    @abstractmethod
+    def tempered(self, temperature: float) -> Any:
+        """The prediction with its beliefs about classes sharpened; real numbers have none to sharpen."""
+
+
+class Mix(NamedTuple):
+    """The combination :math:`p a + q b` of two tensors, by numbers that broadcast against them."""
+
+    p: Any
+    q: Any
+
+    def of(self, a: Tensor, b: Tensor) -> Tensor:
+        """The combination."""
+        if isinstance(self.q, Tensor) and self.q.ndim == 0:
+            return torch.addcmul(self.p * a, b, self.q)
+        mixed: Tensor = self.p * a + self.q * b
+        return mixed
+
+
+FIRST, SECOND = Mix(1.0, 0.0), Mix(0.0, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate(Prediction):
+    """The expected data and noise, as combinations of two tensors; by default these two themselves.
+
+    Arguments:
+        a: A tensor shaped like the state: the expected data, or the state.
+        b: A tensor shaped like the state: the expected noise, or the network's output.
+        data: The combination of the two that is the expected data.
+        noise: The combination that is the expected noise.
+    """
+
+    a: Tensor
+    b: Tensor
+    data: Mix = FIRST
+    noise: Mix = SECOND
+
+    @cached_property
+    def x(self) -> Tensor:
+        """The expected data."""
+        return self.a if self.data is FIRST else self.data.of(self.a, self.b)
+
+    @cached_property
+    def n(self) -> Tensor:
+        """The expected noise."""
+        return self.b if self.noise is SECOND else self.noise.of(self.a, self.b)
+
+    def mix(self, p: Tensor, q: Tensor) -> Tensor:
+        """The combination :math:`p \\hat x + q \\hat n`, by numbers that broadcast against the state."""
+        (xa, xb), (na, nb) = self.data, self.noise
+        return Mix(p * xa + q * na, p * xb + q * nb).of(self.a, self.b)
+
+    def extrapolate(self, base: Estimate, scale: float) -> Estimate:
+        if self.data is FIRST:
+            return Estimate(base.x + scale * (self.x - base.x), base.n + scale * (self.n - base.n))
+        return Estimate(self.a, base.b + scale * (self.b - base.b), self.data, self.noise)
+
+    def tempered(self, temperature: float) -> Estimate:
+        return self
+
+
+@dataclass(frozen=True, eq=False)
+class Belief(Prediction):
+    """Log-probabilities of the classes of the data, `(..., K)`."""
+
+    log_probs: Tensor
+
+    @property
+    def probs(self) -> Tensor:
+        return self.log_probs.exp()
+
+    def extrapolate(self, base: Belief, scale: float) -> Belief:
+        both = torch.isfinite(base.log_probs) & torch.isfinite(self.log_probs)
+        ahead = base.log_probs + scale * (self.log_probs - base.log_probs)
+        return Belief(torch.log_softmax(torch.where(both, ahead, self.log_probs if scale else base.log_probs), -1))
+
+    def tempered(self, temperature: float) -> Belief:
+        return Belief(torch.log_softmax(self.log_probs / temperature, -1))

@@ -1,0 +1,40 @@
+r"""Schedules that go from the data alone to the source alone.
+
+References:
+    | Flow Straight and Fast (Liu et al., 2022), https://arxiv.org/abs/2209.03003
+    | Improved Denoising Diffusion Probabilistic Models (Nichol, Dhariwal, 2021), https://arxiv.org/abs/2102.09672
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from geodrift.schedules.schedule import Schedule, schedules
+
+
+@schedules.register("rectified")
+@dataclass(frozen=True)
+class Rectified(Schedule):
+    """The straight line from data to source: :math:`\\alpha = 1 - t`, :math:`\\sigma = t`."""
+
+    def alpha(self, t: Tensor) -> Tensor:
+        return 1 - t
+
+    def sigma(self, t: Tensor) -> Tensor:
+        return t.clone()
+
+
+@schedules.register("cosine")
+@dataclass(frozen=True)
+class Cosine(Schedule):
+    """The quarter circle: :math:`\\alpha = \\cos(\\pi t / 2)`, :math:`\\sigma = \\sin(\\pi t / 2)`."""
+
+    def alpha(self, t: Tensor) -> Tensor:
+        return torch.cos(0.5 * math.pi * t)
+
+    def sigma(self, t: Tensor) -> Tensor:
+        return torch.sin(0.5 * math.pi * t)
