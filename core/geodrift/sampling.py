@@ -16,6 +16,7 @@ from geodrift.denoiser import Conditions, Denoise
 from geodrift.rng import Streams
 from geodrift.solvers.grids import Grid, Uniform
 from geodrift.solvers.solver import Solver
+from geodrift.state import State
 
 
 @torch.no_grad()
@@ -48,6 +49,8 @@ def sample(
     Raises:
         InputError: When the solver cannot move this process, or not on this grid.
     """
+    if isinstance(like, State):
+        like.check()
     process, times = denoise.process, (grid or Uniform())(steps)
     solver.admit(process, times)
     z = process.prior(like, rng, times[0])

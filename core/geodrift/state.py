@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from geodrift.errors import InputError
 from geodrift.layout import Dense, Layout
 
 
@@ -49,6 +50,17 @@ class State(Mapping[str, Tensor]):
         """The number of samples of the batch, `B`."""
         name = next(iter(self._fields))
         return self.layouts[name].samples(self._fields[name])
+
+    def check(self) -> State:
+        """The state, when its fields can be computed with together.
+
+        Raises:
+            InputError: When fields are on different devices, or real fields have different types.
+        """
+        _alike({name: z.device for name, z in self.items()}, "is on", "state.to(device)")
+        real = {name: z.dtype for name, z in self.items() if z.is_floating_point()}
+        _alike(real, "has the type", "one type for all real fields")
+        return self
 
     def replace(self, fields: Mapping[str, Tensor]) -> State:
         """The same state with these fields exchanged."""
@@ -93,3 +105,10 @@ class State(Mapping[str, Tensor]):
 
     __radd__ = __add__
     __rmul__ = __mul__
+
+
+def _alike(kinds: Mapping[str, Any], verb: str, remedy: str) -> None:
+    first, *rest = kinds or [""]
+    for name in rest:
+        if kinds[name] != kinds[first]:
+            raise InputError(f"field {name} {verb} {kinds[name]} and field {first} {verb} {kinds[first]}; use {remedy}")

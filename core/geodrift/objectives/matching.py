@@ -52,7 +52,7 @@ class Matching:
         count, device = samples(x), x.device
         strata = (torch.arange(count, device=device) + rng.uniform(torch.empty(count, device=device))) / count
         t = self.times.place(strata).to(torch.get_default_dtype())
-        x = denoiser.process.enter(x, cond)
+        x = denoiser.process.enter(x.check() if isinstance(x, State) else x, cond)
         draw = denoiser.process.corrupt(x, t, rng)
         raw = denoiser.raw(draw.z, t, drop(cond, self.condition_dropout, rng, denoiser.process.anchors))
         errors = denoiser.process.loss(raw, draw)
