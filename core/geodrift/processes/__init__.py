@@ -3,6 +3,7 @@
 from geodrift.prediction import Belief, Estimate, Prediction
 from geodrift.processes.affine import Affine
 from geodrift.processes.bayesian import BayesianCategorical
+from geodrift.processes.given import Given
 from geodrift.processes.jump import Jump
 from geodrift.processes.process import Draw, Flow, Move, Process, Scored, has_score
 from geodrift.processes.product import Predictions, Product
@@ -14,6 +15,7 @@ __all__ = [
     "Draw",
     "Estimate",
     "Flow",
+    "Given",
     "Jump",
     "Move",
     "Prediction",
