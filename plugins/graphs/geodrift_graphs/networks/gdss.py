@@ -26,10 +26,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from geodrift.clock import Clock
 from geodrift.registry import Count
 from geodrift.spaces import symmetric
 from geodrift.state import State
-from geodrift_graphs.networks.clock import Clock
 
 
 def mlp(sizes: Sequence[int]) -> nn.Sequential:

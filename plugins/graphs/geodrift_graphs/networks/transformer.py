@@ -29,11 +29,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from geodrift.clock import Clock
 from geodrift.errors import InputError
 from geodrift.registry import Count
 from geodrift.spaces import symmetric
 from geodrift.state import State
-from geodrift_graphs.networks.clock import Clock
 from geodrift_graphs.networks.features import Features
 
 

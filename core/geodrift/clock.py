@@ -1,7 +1,7 @@
-r"""What a whole graph tells its network: the time, the number of nodes, the conditions.
+r"""What a whole sample tells its network: the time, its size, the conditions.
 
 A number :math:`x` enters as :math:`\cos(\omega_k x), \sin(\omega_k x)` with rates :math:`\omega_k` from 1 down to
-:math:`10^{-4}`, for :math:`x = 1000\,t` and for the size; conditions enter through the core's `Conditioner`.
+:math:`10^{-4}`, for :math:`x = 1000\,t` and for the size; conditions enter through a `Conditioner`.
 
 References:
     | Attention Is All You Need (Vaswani et al., 2017), https://arxiv.org/abs/1706.03762
@@ -27,7 +27,7 @@ def waves(x: Tensor, width: int) -> Tensor:
 
 
 class Clock(nn.Module):
-    """Embeds time, size and conditions as one vector a graph.
+    """Embeds time, size and conditions as one vector a sample.
 
     Arguments:
         hidden: Size of the vector.
