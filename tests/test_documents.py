@@ -10,6 +10,7 @@ import pytest
 import typer
 
 from geodrift.cli.app import app
+from geodrift.registry import ROLES
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = {path.name: path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]}
@@ -32,7 +33,9 @@ def lines() -> list[str]:
 @pytest.mark.parametrize(("page", "code"), fenced("python"))
 def test_python_runs(page: str, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    exec(compile(code, page, "exec"), {})
+    for role in ROLES.values():
+        monkeypatch.setattr(role, "_parts", dict(role._parts))
+    exec(compile(code, page, "exec", dont_inherit=True), {"__name__": page})
 
 
 @pytest.mark.parametrize("line", lines())
