@@ -6,6 +6,7 @@ vectors. An embedding goes from the first to the second and back, so that one da
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
@@ -107,3 +108,27 @@ class Ordinal(Embedding):
 
     def quantize(self, z: Tensor) -> Tensor:
         return ((z[..., 0] + self.shift) / self.scale).round().clamp(0, self.classes - 1).long()
+
+
+@dataclass(frozen=True)
+class Circle(Embedding):
+    """Periodic numbers `(...)` as points of the unit circle, `(..., 2)`; back, the direction of any vector.
+
+    Arguments:
+        period: Length of the circle in units of the data, which are in `[0, period)`.
+    """
+
+    period: float = 1.0
+    channels: int = 2
+
+    @property
+    def points(self) -> Tensor:
+        raise TypeError("periodic data have no classes to predict; choose another parametrization")
+
+    def embed(self, x: Tensor) -> Tensor:
+        angle = x.to(torch.get_default_dtype()) * (2 * math.pi / self.period)
+        return torch.stack((torch.cos(angle), torch.sin(angle)), -1)
+
+    def quantize(self, z: Tensor) -> Tensor:
+        x = torch.remainder(torch.atan2(z[..., 1], z[..., 0]) * (self.period / (2 * math.pi)), self.period)
+        return torch.where(x == self.period, 0.0, x)  # the remainder of a tiny negative number rounds to the period

@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from geodrift.rng import Streams
 from geodrift.state import State
@@ -114,43 +113,54 @@ class Categorical(Kernel):
 
 @dataclass(frozen=True, eq=False)
 class Evidence(Kernel):
-    r"""What a categorical Bayesian flow receives: a class :math:`k`, and noisy evidence for it.
+    r"""What a Bayesian flow receives: a point :math:`e_k`, and noisy evidence for it.
 
-    The next state is :math:`z + a (K e_k - 1) + \sqrt{a K} \varepsilon` with :math:`k` drawn from `probs`.
+    The next state is :math:`b + a e_k + \sigma \varepsilon` with :math:`k` drawn from `probs`: a mixture of normal laws.
 
     Arguments:
-        z: The present evidence, `(..., K)`.
-        probs: Probabilities of the classes, `(..., K)`.
-        accuracy: :math:`a > 0`, broadcast against `z`.
+        base: What is kept of the present state, `(..., D)`.
+        points: The points, `(K, D)`, or `(..., K, D)` where they differ.
+        probs: Their probabilities, `(..., K)`.
+        gain: The weight :math:`a`, broadcast against the base.
+        std: The spread :math:`\sigma > 0`, broadcast against the base.
     """
 
-    z: Tensor
+    base: Tensor
+    points: Tensor
     probs: Tensor
-    accuracy: Tensor
+    gain: Tensor
+    std: Tensor
 
-    def _given(self, hot: Tensor) -> Gaussian:
-        classes = self.z.shape[-1]
-        return Gaussian(self.z + self.accuracy * (classes * hot - 1), torch.sqrt(self.accuracy * classes))
+    def _given(self, k: Tensor) -> Gaussian:
+        return Gaussian(self.base + self.gain * take(self.points, k), self.std)
 
     def sample(self, rng: Streams) -> Tensor:
-        return self._given(one_hot(rng.categorical(self.probs), self.z.shape[-1]).to(self.z)).sample(rng)
+        return self._given(rng.categorical(self.probs)).sample(rng)
 
     def log_prob(self, z: Tensor) -> Tensor:
-        """Log-density of whole vectors, `(..., K)` to `(...)`."""
-        classes = self.z.shape[-1]
-        evidence = (z - self.z + self.accuracy) / (self.accuracy * classes)
-        base = Gaussian(torch.zeros_like(z), 1 / torch.sqrt(self.accuracy * classes)).log_prob(evidence)
-        gain = self.accuracy * classes * (evidence - 0.5)
-        scale = classes * torch.log(self.accuracy * classes).expand_as(z)[..., 0]
-        return base.sum(-1) + torch.logsumexp(torch.log(self.probs) + gain, -1) - scale
+        """Log-density of whole vectors, `(..., D)` to `(...)`."""
+        std = self.std.expand_as(z)
+        far, a = (z - self.base) / std, self.gain / std
+        apart = torch.einsum("...d,...kd->...k", a * far, self.points)
+        size = torch.einsum("...d,...kd->...k", torch.square(a), torch.square(self.points))
+        inside = torch.logsumexp(torch.log(self.probs) + apart - size / 2, -1)
+        return inside - (torch.square(far) / 2 + torch.log(std) + 0.5 * math.log(2 * math.pi)).sum(-1)
 
     def kl(self, other: Evidence) -> Tensor:
         raise TypeError("the divergence of Gaussian mixtures has no closed form; KL of their classes bounds it")
 
     @property
     def mode(self) -> Tensor:
-        """The next state without noise, for the most probable class."""
-        return self._given(one_hot(self.probs.argmax(-1), self.z.shape[-1]).to(self.z)).mean
+        """The next state without noise, for the most probable point."""
+        return self._given(self.probs.argmax(-1)).mean
+
+
+def take(points: Tensor, k: Tensor) -> Tensor:
+    """The points `(..., D)` with these numbers `(...)`, of `(K, D)` for all or `(..., K, D)` of their own."""
+    if points.ndim == 2:
+        return points[k]
+    own = points.expand(*k.shape, *points.shape[-2:])
+    return own.gather(-2, k[..., None, None].expand(*k.shape, 1, points.shape[-1]))[..., 0, :]
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ two and one combination is one pass over memory. About classes it is their proba
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -98,7 +98,25 @@ class Belief(Prediction):
     def extrapolate(self, base: Belief, scale: float) -> Belief:
         both = torch.isfinite(base.log_probs) & torch.isfinite(self.log_probs)
         ahead = base.log_probs + scale * (self.log_probs - base.log_probs)
-        return Belief(torch.log_softmax(torch.where(both, ahead, self.log_probs if scale else base.log_probs), -1))
+        mixed = torch.where(both, ahead, self.log_probs if scale else base.log_probs)
+        return replace(self, log_probs=torch.log_softmax(mixed, -1))
 
     def tempered(self, temperature: float) -> Belief:
-        return Belief(torch.log_softmax(self.log_probs / temperature, -1))
+        return replace(self, log_probs=torch.log_softmax(self.log_probs / temperature, -1))
+
+
+@dataclass(frozen=True, eq=False)
+class Located(Belief):
+    """A belief about points instead of classes: a discrete law on a continuous space.
+
+    Arguments:
+        log_probs: Log-probabilities of the points, `(..., K)`.
+        points: The points, `(..., K, D)`.
+    """
+
+    points: Tensor
+
+    def surprise(self, x: Tensor) -> Tensor:
+        """Minus the log-probability of the point nearest to `x`, `(..., D)` to `(...)`."""
+        nearest = torch.square(self.points - x[..., None, :]).sum(-1).argmin(-1, keepdim=True)
+        return -self.log_probs.gather(-1, nearest)[..., 0]

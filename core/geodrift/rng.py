@@ -74,6 +74,10 @@ class Streams:
         """Streams whose draws are the same for all leading entries of a sample, split off from these."""
         return Streams(self._next())
 
+    def split(self) -> Streams:
+        """Streams of their own, split off from these: however much is drawn from them, these go on alike."""
+        return Streams(self._next(), self._places)
+
     def _next(self) -> Tensor:
         self._draws += 1
         return _mix(self._keys + _signed(self._draws * _DRAW))

@@ -15,7 +15,9 @@ from geodrift.layout import Padded
 from geodrift.objectives import Matching
 from geodrift.objectives.times import Power, TimeLaw
 from geodrift.parametrization import Classes, Linear, Noise, Score
-from geodrift.processes import Affine, BayesianCategorical, Jump, Process, Product
+from geodrift.processes import Affine, Bayesian, Jump, Process, Product
+from geodrift.processes.accuracy import Quadratic
+from geodrift.processes.families import Categorical
 from geodrift.rng import Streams
 from geodrift.schedules import VP, Rectified, Schedule
 from geodrift.state import State
@@ -63,7 +65,12 @@ def test_the_exact_answer_is_stationary(path: Schedule, row: Linear, time: float
 
 @pytest.mark.parametrize(
     "process",
-    [Jump.masked(3), Jump.uniform(3), BayesianCategorical(3), Affine(Rectified(), OneHot(3), Classes())],
+    [
+        Jump.masked(3),
+        Jump.uniform(3),
+        Bayesian(Categorical(3), Quadratic()),
+        Affine(Rectified(), OneHot(3), Classes()),
+    ],
     ids=["masked", "uniform", "evidence", "classes"],
 )
 def test_the_exact_belief_has_the_least_loss(process: Process) -> None:

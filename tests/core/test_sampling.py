@@ -12,7 +12,9 @@ from geodrift.embeddings import OneHot, Ordinal
 from geodrift.errors import InputError
 from geodrift.layout import Padded
 from geodrift.prediction import Estimate
-from geodrift.processes import Affine, BayesianCategorical, Flow, Jump, Process, Product
+from geodrift.processes import Affine, Bayesian, Flow, Jump, Process, Product
+from geodrift.processes.accuracy import Quadratic
+from geodrift.processes.families import Categorical
 from geodrift.rng import Streams
 from geodrift.sampling import sample
 from geodrift.schedules import EDM, VE, VP, Cosine, Rectified, SubVP
@@ -47,7 +49,7 @@ JOINT = {
     "straight": Product({"nodes": Affine(Rectified(), OneHot(3)), "edges": Affine(Cosine(), Ordinal(3))}),
     "masked": Product({"nodes": Jump.masked(3), "edges": Jump.masked(3)}),
     "marginal": Product({"nodes": Jump(3, (0.5, 0.3, 0.2)), "edges": Jump.uniform(3, schedule=Cosine())}),
-    "evidence": Product({"nodes": BayesianCategorical(3, 20.0), "edges": BayesianCategorical(3, 20.0)}),
+    "evidence": Product(dict.fromkeys(("nodes", "edges"), Bayesian(Categorical(3), Quadratic(20.0)))),
     "mixed": Product({"nodes": Affine(SubVP(), OneHot(3)), "edges": Jump.masked(3)}),
 }
 
@@ -152,7 +154,7 @@ def _refused(solver: Solver, process: Product) -> bool:
     parts = list(process.parts.values())
     if isinstance(solver, Reveal):
         return not any(isinstance(p, Jump) for p in parts) or any(isinstance(p, Jump) and p.states == 3 for p in parts)
-    no_signal = any(isinstance(p, Affine) and p.schedule.alpha(torch.ones(())) < 1e-6 for p in parts)
+    no_signal = any(isinstance(p, Affine | Bayesian) and p.schedule.alpha(torch.ones(())) < 1e-6 for p in parts)
     if isinstance(solver, (Ancestral, CTMC)):
         return False
     return not any(isinstance(p, Flow) for p in parts) or (isinstance(solver, (S4, Strang)) and no_signal)

@@ -1,8 +1,8 @@
 """Paths from data to a source, and back."""
 
-from geodrift.prediction import Belief, Estimate, Prediction
+from geodrift.prediction import Belief, Estimate, Located, Prediction
 from geodrift.processes.affine import Affine
-from geodrift.processes.bayesian import BayesianCategorical
+from geodrift.processes.bayesian import Bayesian
 from geodrift.processes.given import Given
 from geodrift.processes.jump import Jump
 from geodrift.processes.process import Draw, Flow, Move, Process, Scored, has_score
@@ -10,7 +10,7 @@ from geodrift.processes.product import Predictions, Product
 
 __all__ = [
     "Affine",
-    "BayesianCategorical",
+    "Bayesian",
     "Belief",
     "Draw",
     "Estimate",

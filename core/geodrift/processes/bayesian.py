@@ -1,89 +1,165 @@
-r"""Bayesian flow of classes: evidence adds.
+r"""Bayesian flow: evidence about the data adds.
 
-The state is the accumulated evidence for each class in natural coordinates,
+In natural coordinates all families are one law. Evidence of accuracy :math:`\rho` about data embedded as :math:`e(x)` is
 
-.. math:: z_t = \beta_t (K e_x - 1) + \sqrt{\beta_t K}\,\varepsilon, \qquad \beta_t = \beta_1 (1 - t)^2,
+.. math:: h = \rho\,e(x) + \sqrt\rho\,\varepsilon, \qquad h' = h + (\rho' - \rho)\,e(x) + \sqrt{\rho' - \rho}\,\varepsilon',
 
-nothing at :math:`t = 1` and accuracy :math:`\beta_1` at the data. The belief of the receiver, which the network sees,
-is :math:`\mathrm{softmax}(z)`. A step adds the evidence of a class drawn from the network's prediction. The loss is
-the continuous-time bound :math:`K \beta_1 (1 - t) |e_x - \hat e|^2`. In the coordinates :math:`z / (K \beta_t)` it is
-an affine process on one-hot vectors, with :math:`\sigma / \alpha = (K \beta_t)^{-1/2}`.
+nothing at :math:`t = 1`, and the belief of the receiver is conjugate to it. The state is kept as
+:math:`z = h / \sqrt\rho = \sqrt\rho\,e(x) + \varepsilon`, an affine path with signal :math:`\sqrt\rho` and unit noise:
+:math:`h` itself is zero at the source, where no ODE could tell one sample from another, while :math:`z` is normal
+there. A step draws a point from the predicted law and adds its evidence, which is exact for an exact law and any
+number of steps; with the mean vector :math:`\hat e` in its place it is the Euler step of
+:math:`dh = \hat e\,d\rho + dW`, and without fresh noise (:math:`\eta = 0`) the exponential step of the flow,
+:math:`z' = z + (\sqrt{\rho'} - \sqrt\rho)\,\hat e`. The loss is the continuous-time bound
+:math:`\tfrac12 |\rho'_t|\,|e(x) - \hat e|^2` in nats, or the cross-entropy of a law on points of a continuous space,
+which its mean does not determine.
 
 References:
-    | Bayesian Flow Networks (Graves et al., 2023), section 6, https://arxiv.org/abs/2308.07037
+    | Bayesian Flow Networks (Graves et al., 2023), https://arxiv.org/abs/2308.07037
+    | A Periodic Bayesian Flow for Material Generation (Wu et al., 2025), https://arxiv.org/abs/2502.02016
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import log_softmax, one_hot
 
-from geodrift.kernel import Evidence
+from geodrift.errors import InputError
+from geodrift.kernel import Evidence, Gaussian, Kernel, take
 from geodrift.layout import trailing
-from geodrift.prediction import Belief
-from geodrift.processes.process import Draw, Process
+from geodrift.prediction import Belief, Estimate, Located, Prediction
+from geodrift.processes.accuracy import Accuracy
+from geodrift.processes.families import Family
+from geodrift.processes.process import Draw, Scored
 from geodrift.rng import Streams
+from geodrift.schedules import Coefficients, Schedule
 from geodrift.spaces import Euclidean
 
 
 @dataclass(frozen=True)
-class BayesianCategorical(Process):
-    """Evidence about classes that grows towards the data.
+class Accumulation(Schedule):
+    """The path of a Bayesian flow: signal :math:`\\sqrt\\rho`, unit noise.
 
     Arguments:
-        classes: Number of classes, `K`.
-        accuracy: Total accuracy at the data, :math:`\\beta_1`.
+        accuracy: The evidence received until a time.
+        unit: The accuracy of one unit of it.
     """
 
-    classes: int
-    accuracy: float = 3.0
+    accuracy: Accuracy
+    unit: float = 1.0
+
+    def alpha(self, t: Tensor) -> Tensor:
+        return math.sqrt(self.unit) * self.accuracy.root(t)
+
+    def sigma(self, t: Tensor) -> Tensor:
+        return torch.ones_like(t)
+
+
+@dataclass(frozen=True)
+class Bayesian(Scored):
+    """Evidence about the data that grows towards them.
+
+    Arguments:
+        family: What is observed, and what a network says about it.
+        accuracy: The evidence received until a time.
+    """
+
+    family: Family
+    accuracy: Accuracy
     space: Euclidean = field(default_factory=Euclidean)
 
     @property
+    def schedule(self) -> Accumulation:
+        """The affine path of the states."""
+        return Accumulation(self.accuracy, self.family.unit)
+
+    @property
     def categorical(self) -> bool:
-        return True
+        return self.family.categorical
 
     @property
     def channels(self) -> tuple[int, int]:
-        return self.classes, self.classes
+        return self.family.channels
 
-    def beta(self, t: Tensor) -> Tensor:
-        """The accuracy of all the evidence received until time `t`."""
-        return self.accuracy * torch.square(1 - t)
+    def at(self, t: Tensor, z: Tensor) -> Coefficients:
+        """Coefficients that broadcast against `z`."""
+        return self.schedule(trailing(t, z))
+
+    def rho(self, t: Tensor) -> Tensor:
+        """The accuracy of all evidence received until time `t`."""
+        return self.family.unit * self.accuracy.rho(t)
+
+    def steady(self, times: Tensor) -> None:
+        if not bool(torch.isfinite(self.schedule(times).d_alpha).all()):
+            raise InputError(
+                f"the velocity of a Bayesian flow is infinite at the source for {self.accuracy}; "
+                "use ancestral (eta = 0 follows the flow) or the quadratic accuracy"
+            )
 
     def prior(self, like: Tensor, rng: Streams, t: Any = 1.0) -> Tensor:
-        return torch.zeros(*like.shape, self.classes, device=like.device)
+        return self.partner(like, rng)
 
-    def corrupt(self, x: Tensor, t: Tensor, rng: Streams, n: Any = None) -> Draw:
-        hot = one_hot(x, self.classes).to(torch.get_default_dtype())
-        beta = self.beta(trailing(t, hot))
-        noise = rng.normal(hot)
-        z = beta * (self.classes * hot - 1) + torch.sqrt(beta * self.classes) * noise
-        return Draw(z.to(hot), hot, noise, t)
+    def partner(self, x: Tensor, rng: Streams) -> Tensor:
+        return rng.normal(self.family.embedding.embed(x))
+
+    def corrupt(self, x: Tensor, t: Tensor, rng: Streams, n: Tensor | None = None) -> Draw:
+        n = self.partner(x, rng) if n is None else n
+        x = self.family.embedding.embed(x)
+        return Draw(self.at(t, x).alpha * x + n, x, n, t)
 
     def inputs(self, z: Tensor, t: Tensor) -> Tensor:
-        return torch.softmax(z, -1)
+        return self.family.inputs(z, self.at(t, z))
 
-    def resolve(self, raw: Tensor, z: Tensor, t: Tensor) -> Belief:
-        return Belief(log_softmax(raw, -1))
+    def resolve(self, raw: Tensor, z: Tensor, t: Tensor) -> Prediction:
+        return self.family.resolve(raw, z, self.at(t, z))
+
+    def points(self, p: Belief) -> Tensor:
+        """The points that a belief is about, `(K, D)` or `(..., K, D)`."""
+        return p.points if isinstance(p, Located) else self.family.embedding.points.to(p.log_probs)
+
+    def mean(self, p: Prediction) -> Tensor:
+        """The expected vector of the data, :math:`\\hat e`, of an `Estimate` or a `Belief`."""
+        if isinstance(p, Estimate):
+            return p.x
+        return torch.einsum("...k,...kd->...d", p.probs, self.points(p))  # type: ignore[attr-defined, arg-type]
 
     def loss(self, raw: Tensor, draw: Draw) -> Tensor:
-        error = torch.square(draw.x - torch.softmax(raw, -1))
-        weight: Tensor = self.classes * self.accuracy * (1 - trailing(draw.t, error[..., 0]))
-        return weight * error.sum(-1)
+        p = self.resolve(raw, draw.z, draw.t)
+        if isinstance(p, Located):
+            return p.surprise(draw.x)
+        error = self.family.length(draw.x - self.mean(p))
+        return self.family.unit / 2 * self.accuracy.rate(trailing(draw.t, error)) * error
 
-    def kernel(self, p: Belief, z: Tensor, t: Tensor, s: Tensor) -> Evidence:
-        return Evidence(z, p.probs, (self.beta(trailing(s, z)) - self.beta(trailing(t, z))).to(z))
+    def velocity(self, p: Prediction, z: Tensor, t: Tensor) -> Tensor:
+        return self.at(t, z).d_alpha * self.mean(p)
 
-    def velocity(self, p: Belief, z: Tensor, t: Tensor) -> Tensor:
-        return torch.zeros((), device=z.device)
+    def score(self, p: Prediction, z: Tensor, t: Tensor) -> Tensor:
+        return self.at(t, z).alpha * self.mean(p) - z
 
-    def jump(self, p: Belief, z: Tensor, t: Tensor, s: Tensor, rng: Streams) -> Tensor:
-        return self.kernel(p, z, t, s).sample(rng)
+    def noise_std(self, z: Tensor, t: Tensor) -> Tensor:
+        return self.at(t, z).sigma
 
-    def finish(self, p: Belief, z: Tensor, rng: Streams) -> Tensor:
-        return rng.categorical(p.probs)
+    def diffusion(self, z: Tensor, t: Tensor) -> Tensor:
+        return self.at(t, z).diffusion
+
+    def kernel(self, p: Prediction, z: Tensor, t: Tensor, s: Tensor, eta: float = 1.0) -> Kernel:
+        now, then = self.at(t, z).alpha, self.at(s, z).alpha
+        kept = now / then
+        fresh = eta**2 * (1 - torch.square(kept))
+        if isinstance(p, Belief) and eta == 1:
+            return Evidence(kept * z, self.points(p), p.probs, then - kept * now, torch.sqrt(fresh))
+        mean = self.mean(p)
+        return Gaussian(then * mean + torch.sqrt(1 - fresh) * (z - now * mean), torch.sqrt(fresh))
+
+    def reverse_linear(self, z: Tensor, t: Tensor, s: Tensor) -> Gaussian:
+        grow = self.at(s, z).alpha / self.at(t, z).alpha
+        return Gaussian(grow * z, torch.sqrt((torch.square(grow) - 1).clamp(min=0)))
+
+    def finish(self, p: Prediction, z: Tensor, rng: Streams) -> Tensor:
+        if isinstance(p, Belief):
+            return self.family.embedding.quantize(take(self.points(p), rng.categorical(p.probs)))
+        return self.family.embedding.quantize(self.mean(p))

@@ -44,11 +44,11 @@ class Coefficients:
 
     @cached_property
     def d_alpha(self) -> Tensor:
-        return _derivative(self.schedule.alpha, self.t)
+        return derivative(self.schedule.alpha, self.t)
 
     @cached_property
     def d_sigma(self) -> Tensor:
-        return _derivative(self.schedule.sigma, self.t)
+        return derivative(self.schedule.sigma, self.t)
 
     @property
     def diffusion(self) -> Tensor:
@@ -56,7 +56,8 @@ class Coefficients:
         return 2 * self.sigma * (self.d_sigma - self.d_alpha / self.alpha * self.sigma)
 
 
-def _derivative(scale: Callable[[Tensor], Tensor], t: Tensor) -> Tensor:
+def derivative(scale: Callable[[Tensor], Tensor], t: Tensor) -> Tensor:
+    """The derivative of a function of time, elementwise."""
     # Reverse mode: forward mode takes ten times as long, torch.func imports a compiler at its first call.
     with torch.inference_mode(False), torch.enable_grad():
         u = t.detach().clone().requires_grad_()

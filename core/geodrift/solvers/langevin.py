@@ -25,7 +25,7 @@ from geodrift.layout import Layout, trailing
 from geodrift.processes import Process, has_score
 from geodrift.registry import NotNegative, Positive
 from geodrift.rng import Streams
-from geodrift.solvers.solver import Solver, scored, solvers
+from geodrift.solvers.solver import Solver, scored, solvers, steady
 
 
 @solvers.register("euler-maruyama")
@@ -45,6 +45,7 @@ class EulerMaruyama(Solver):
 
     def admit(self, process: Process, times: Tensor) -> None:
         scored(process, "euler-maruyama")
+        steady(process, times)
         super().admit(process, times)
 
     def law(self, part: Process, p: Any, z: Tensor, t: Tensor, s: Tensor, layout: Layout) -> Kernel:

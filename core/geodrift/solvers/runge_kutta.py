@@ -17,7 +17,7 @@ from geodrift.denoiser import Conditions, Denoise
 from geodrift.errors import InputError
 from geodrift.processes import Process
 from geodrift.rng import Streams
-from geodrift.solvers.solver import Solver, continuous, solvers
+from geodrift.solvers.solver import Solver, continuous, solvers, steady
 from geodrift.spaces import Space
 
 
@@ -72,6 +72,7 @@ class RungeKutta(Solver):
         if self.stages > 2:
             for part in fields.values():
                 _embedded(part.space)
+        steady(process, times)
         super().admit(process, times)
 
     def step(

@@ -60,3 +60,10 @@ def scored(process: Process, solver: str) -> None:
         if not has_score(part):
             field = f"field {name}" if name else "this process"
             raise InputError(f"{solver} needs a score and {field} ({part}) has none; use an ODE solver, such as heun")
+
+
+def steady(process: Process, times: Tensor) -> None:
+    """Raise `InputError` where a velocity, which the solver needs, is infinite at one of these times."""
+    for part in process.leaves.values():
+        if isinstance(part, Flow):
+            part.steady(times)

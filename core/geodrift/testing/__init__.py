@@ -7,6 +7,7 @@ from geodrift.testing.assertions import (
     assert_invariant,
     assert_padding_ignored,
 )
+from geodrift.testing import evidence as _evidence
 from geodrift.testing.laws import (
     check_embedding,
     check_grid,

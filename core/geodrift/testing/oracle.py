@@ -20,7 +20,7 @@ from torch.nn.functional import one_hot
 
 from geodrift.denoiser import Conditions
 from geodrift.layout import Dense, trailing
-from geodrift.processes import Affine, BayesianCategorical, Belief, Estimate, Jump, Predictions, Process, Product
+from geodrift.processes import Affine, Belief, Estimate, Jump, Predictions, Process, Product
 from geodrift.rng import Streams
 from geodrift.state import State
 from geodrift.testing.states import pick
@@ -130,18 +130,14 @@ def _(part: Jump, z: Tensor, points: Tensor, std: Tensor | None, t: Tensor) -> T
     return torch.log(alpha * (z[..., None] == points.movedim(0, -1)) + (1 - alpha) * pi)
 
 
-@log_likelihood.register
-def _(part: BayesianCategorical, z: Tensor, points: Tensor, std: Tensor | None, t: Tensor) -> Tensor:
-    # Of log N(z; beta (K e_x - 1), beta K I) only z_x depends on x.
-    return torch.einsum("b...k,m...k->b...m", z, one_hot(points, part.classes).to(z))
+@average.register
+def _(part: Jump, posterior: Tensor, z: Tensor, points: Tensor, std: Tensor | None, t: Tensor) -> Belief:
+    return beliefs(posterior, points, part.classes)
 
 
-@average.register(Jump)
-@average.register(BayesianCategorical)
-def _(
-    part: Jump | BayesianCategorical, posterior: Tensor, z: Tensor, points: Tensor, std: Tensor | None, t: Tensor
-) -> Belief:
-    return Belief(torch.log(torch.einsum("bm,m...k->b...k", posterior, one_hot(points, part.classes).to(posterior))))
+def beliefs(posterior: Tensor, points: Tensor, classes: int) -> Belief:
+    """Probabilities of the classes of each element, given the posterior of the points, `(B, M)`."""
+    return Belief(torch.log(torch.einsum("bm,m...k->b...k", posterior, one_hot(points, classes).to(posterior))))
 
 
 def _centres(part: Affine, points: Tensor, std: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -16,7 +16,9 @@ from typing import Any, Literal
 
 from geodrift.embeddings import OneHot, Ordinal
 from geodrift.parametrization import Classes, Linear, Noise, Parametrization
-from geodrift.processes import Affine, BayesianCategorical, Jump, Product
+from geodrift.processes import Affine, Bayesian, Jump, Product
+from geodrift.processes.accuracy import Quadratic
+from geodrift.processes.families import Categorical
 from geodrift.registry import Positive, Role
 from geodrift.schedules import VP, Rectified, Schedule
 from geodrift_graphs.codec import Codec
@@ -55,8 +57,8 @@ def bayesian_flow(codec: Codec[Any], node_accuracy: Positive = 3.0, edge_accurac
         node_accuracy: Accuracy of the evidence about nodes at the data.
         edge_accuracy: Accuracy of the evidence about edges at the data.
     """
-    nodes = BayesianCategorical(codec.node_classes, node_accuracy)
-    return Product({"nodes": nodes, "edges": BayesianCategorical(codec.edge_classes, edge_accuracy)})
+    nodes = Bayesian(Categorical(codec.node_classes), Quadratic(node_accuracy))
+    return Product({"nodes": nodes, "edges": Bayesian(Categorical(codec.edge_classes), Quadratic(edge_accuracy))})
 
 
 @processes.register("rectified-flow")
