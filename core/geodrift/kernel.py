@@ -115,7 +115,7 @@ class Categorical(Kernel):
 class Evidence(Kernel):
     r"""What a Bayesian flow receives: a point :math:`e_k`, and noisy evidence for it.
 
-    The next state is :math:`b + a e_k + \sigma \varepsilon` with :math:`k` drawn from `probs`: a mixture of normal laws.
+    The next state is :math:`b + a e_k + \sigma \varepsilon` with :math:`k` drawn from `probs`: a mixture of normals.
 
     Arguments:
         base: What is kept of the present state, `(..., D)`.

@@ -1,4 +1,4 @@
-r"""The von Mises law on angles, :math:`p(x) = e^{c \cos(x - m)} / 2 \pi I_0(c)`, with mean :math:`m`, concentration :math:`c`.
+r"""The von Mises law of angles, :math:`p(x) = e^{c \cos(x - m)} / 2 \pi I_0(c)`, with concentration :math:`c`.
 
 Its mean vector has the length :math:`A(c) = I_1(c) / I_0(c)`, its entropy is
 :math:`H(c) = \ln 2 \pi I_0(c) - c A(c)`. Everything is written in the scaled functions :math:`e^{-c} I_\nu(c)`, which
@@ -24,7 +24,8 @@ from geodrift.rng import Streams
 
 def resultant(c: Tensor) -> Tensor:
     """The length of the mean vector, :math:`A(c)`."""
-    return torch.special.i1e(c) / torch.special.i0e(c)
+    a: Tensor = torch.special.i1e(c) / torch.special.i0e(c)
+    return a
 
 
 def entropy(c: Tensor) -> Tensor:

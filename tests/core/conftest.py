@@ -10,6 +10,7 @@ import torch
 
 from geodrift.objectives.times import time_laws
 from geodrift.parametrization import Linear, parametrizations
+from geodrift.processes.accuracy import accuracies
 from geodrift.registry import Role
 from geodrift.schedules import EDM, VE, VP, schedules
 from geodrift.solvers import solvers
@@ -33,6 +34,7 @@ PARTS = {
     "any_solver": _registered(solvers),
     "grid": _registered(grids),
     "time_law": _registered(time_laws),
+    "accuracy": _registered(accuracies),
 }
 
 

@@ -51,13 +51,23 @@ def test_delta() -> None:
 
 
 def test_evidence_has_the_moments_of_its_mixture() -> None:
-    n, probs, a, k = 40000, torch.tensor([0.2, 0.5, 0.3]), torch.tensor(0.7), 3
-    law = Evidence(torch.zeros(n, k), probs.expand(n, -1), a)
-    z = law.sample(Streams.of(0, n))
-    torch.testing.assert_close(z.mean(0), a * (k * probs - 1), atol=0.05, rtol=0)
-    expected = a * k * torch.eye(k) + (a * k) ** 2 * (torch.diag(probs) - torch.outer(probs, probs))
-    torch.testing.assert_close(torch.cov(z.T), expected, atol=0.12, rtol=0)
-    torch.testing.assert_close(law.mode[0], a * (k * torch.tensor([0.0, 1.0, 0.0]) - 1))
+    n, probs, a, std = 40000, torch.tensor([0.2, 0.5, 0.3]), torch.tensor(1.7), torch.tensor(0.6)
+    points = torch.tensor([[1.0, 0.3], [-0.5, -0.8], [0.2, 0.0]])
+    law = Evidence(torch.ones(n, 2), points, probs.expand(n, -1), a, std)
+    z = law.sample(Streams.of(0, n)) - 1
+    torch.testing.assert_close(z.mean(0), a * probs @ points, atol=0.02, rtol=0)
+    spread = points.T @ (torch.diag(probs) - torch.outer(probs, probs)) @ points
+    torch.testing.assert_close(torch.cov(z.T), std**2 * torch.eye(2) + a**2 * spread, atol=0.03, rtol=0)
+    torch.testing.assert_close(law.mode[0], 1 + a * points[1])
+
+
+def test_evidence_with_points_of_its_own_is_that_with_shared_ones() -> None:
+    probs, points = torch.tensor([[0.2, 0.5, 0.3]]).expand(50, -1), A[:3, :2]
+    arguments = (torch.zeros(50, 2), probs, torch.tensor(1.7), torch.tensor(0.6))
+    shared, own = (Evidence(arguments[0], e, *arguments[1:]) for e in (points, points.expand(50, 3, 2)))
+    z = shared.sample(Streams.of(0, 50))
+    torch.testing.assert_close(own.sample(Streams.of(0, 50)), z, rtol=0, atol=0)
+    torch.testing.assert_close(own.log_prob(z), shared.log_prob(z))
 
 
 def test_joint_is_the_product_of_its_parts() -> None:

@@ -14,7 +14,7 @@ from geodrift.layout import Dense, Layout, Padded, Ragged
 from geodrift.objectives import Matching
 from geodrift.parametrization import Classes
 from geodrift.processes import Affine, Bayesian, Jump, Product
-from geodrift.processes.accuracy import Entropy, Quadratic
+from geodrift.processes.accuracy import Quadratic
 from geodrift.processes.families import Categorical
 from geodrift.processes.periodic import Periodic
 from geodrift.rng import Streams

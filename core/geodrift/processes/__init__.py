@@ -17,6 +17,7 @@ __all__ = [
     "Flow",
     "Given",
     "Jump",
+    "Located",
     "Move",
     "Prediction",
     "Predictions",

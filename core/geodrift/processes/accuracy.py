@@ -1,4 +1,4 @@
-r"""How much evidence a Bayesian flow has received: the accuracy :math:`\rho_t`, falling from data to zero at the source.
+r"""How much evidence a Bayesian flow has received: the accuracy :math:`\rho_t`, zero at the source.
 
 The `Entropy` accuracy is that of a circle: in its time the expected entropy of the belief about a uniform angle falls
 linearly. That entropy is :math:`\ln 2 \pi` minus the mutual information of the angle and the evidence, whose derivative
@@ -28,7 +28,7 @@ from geodrift.registry import Positive, role
 from geodrift.schedules.schedule import derivative
 from geodrift.von_mises import entropy, resultant
 
-_NODES, _HERMITE = 512, 64
+_NODES, _HERMITE = 256, 64
 
 
 class Accuracy(ABC):
@@ -71,8 +71,7 @@ class Quadratic(Accuracy):
 @accuracies.register("exponential")
 @dataclass(frozen=True)
 class Exponential(Accuracy):
-    """:math:`\\rho = \\sigma^{-2 (1 - t)} - 1`: the spread of a belief that began as a standard normal one falls
-    geometrically.
+    """:math:`\\rho = \\sigma^{-2 (1 - t)} - 1`: a belief narrows geometrically, from the standard normal one.
 
     Arguments:
         sigma: Spread of the belief at the data, in units of the data, below one.
@@ -82,7 +81,9 @@ class Exponential(Accuracy):
 
     def __post_init__(self) -> None:
         if self.sigma >= 1:
-            raise InputError(f"exponential accuracy with sigma = {self.sigma}: beliefs narrow from one to it; below one")
+            raise InputError(
+                f"exponential accuracy with sigma = {self.sigma}: beliefs narrow from one to it; below one"
+            )
 
     def rho(self, t: Tensor) -> Tensor:
         return torch.expm1(-2 * math.log(self.sigma) * (1 - t))

@@ -1,8 +1,10 @@
 r"""Bayesian flow: evidence about the data adds.
 
-In natural coordinates all families are one law. Evidence of accuracy :math:`\rho` about data embedded as :math:`e(x)` is
+In natural coordinates all families are one law. Evidence of accuracy :math:`\rho` about data embedded as :math:`e(x)`
+and more evidence, up to :math:`\rho'`, are
 
-.. math:: h = \rho\,e(x) + \sqrt\rho\,\varepsilon, \qquad h' = h + (\rho' - \rho)\,e(x) + \sqrt{\rho' - \rho}\,\varepsilon',
+.. math:: h = \rho\,e(x) + \sqrt\rho\,\varepsilon, \qquad
+   h' = h + (\rho' - \rho)\,e(x) + \sqrt{\rho' - \rho}\,\varepsilon',
 
 nothing at :math:`t = 1`, and the belief of the receiver is conjugate to it. The state is kept as
 :math:`z = h / \sqrt\rho = \sqrt\rho\,e(x) + \varepsilon`, an affine path with signal :math:`\sqrt\rho` and unit noise:
@@ -31,7 +33,7 @@ from torch import Tensor
 from geodrift.errors import InputError
 from geodrift.kernel import Evidence, Gaussian, Kernel, take
 from geodrift.layout import trailing
-from geodrift.prediction import Belief, Estimate, Located, Prediction
+from geodrift.prediction import Belief, Estimate, Located
 from geodrift.processes.accuracy import Accuracy
 from geodrift.processes.families import Family
 from geodrift.processes.process import Draw, Scored
@@ -71,6 +73,9 @@ class Bayesian(Scored):
     family: Family
     accuracy: Accuracy
     space: Euclidean = field(default_factory=Euclidean)
+
+    def __post_init__(self) -> None:
+        self.family.admit(self.schedule(torch.ones((), dtype=torch.float64)))
 
     @property
     def schedule(self) -> Accumulation:
@@ -114,18 +119,18 @@ class Bayesian(Scored):
     def inputs(self, z: Tensor, t: Tensor) -> Tensor:
         return self.family.inputs(z, self.at(t, z))
 
-    def resolve(self, raw: Tensor, z: Tensor, t: Tensor) -> Prediction:
+    def resolve(self, raw: Tensor, z: Tensor, t: Tensor) -> Estimate | Belief:
         return self.family.resolve(raw, z, self.at(t, z))
 
     def points(self, p: Belief) -> Tensor:
         """The points that a belief is about, `(K, D)` or `(..., K, D)`."""
         return p.points if isinstance(p, Located) else self.family.embedding.points.to(p.log_probs)
 
-    def mean(self, p: Prediction) -> Tensor:
+    def mean(self, p: Estimate | Belief) -> Tensor:
         """The expected vector of the data, :math:`\\hat e`, of an `Estimate` or a `Belief`."""
         if isinstance(p, Estimate):
             return p.x
-        return torch.einsum("...k,...kd->...d", p.probs, self.points(p))  # type: ignore[attr-defined, arg-type]
+        return torch.einsum("...k,...kd->...d", p.probs, self.points(p))
 
     def loss(self, raw: Tensor, draw: Draw) -> Tensor:
         p = self.resolve(raw, draw.z, draw.t)
@@ -134,10 +139,10 @@ class Bayesian(Scored):
         error = self.family.length(draw.x - self.mean(p))
         return self.family.unit / 2 * self.accuracy.rate(trailing(draw.t, error)) * error
 
-    def velocity(self, p: Prediction, z: Tensor, t: Tensor) -> Tensor:
+    def velocity(self, p: Estimate | Belief, z: Tensor, t: Tensor) -> Tensor:
         return self.at(t, z).d_alpha * self.mean(p)
 
-    def score(self, p: Prediction, z: Tensor, t: Tensor) -> Tensor:
+    def score(self, p: Estimate | Belief, z: Tensor, t: Tensor) -> Tensor:
         return self.at(t, z).alpha * self.mean(p) - z
 
     def noise_std(self, z: Tensor, t: Tensor) -> Tensor:
@@ -146,7 +151,7 @@ class Bayesian(Scored):
     def diffusion(self, z: Tensor, t: Tensor) -> Tensor:
         return self.at(t, z).diffusion
 
-    def kernel(self, p: Prediction, z: Tensor, t: Tensor, s: Tensor, eta: float = 1.0) -> Kernel:
+    def kernel(self, p: Estimate | Belief, z: Tensor, t: Tensor, s: Tensor, eta: float = 1.0) -> Kernel:
         now, then = self.at(t, z).alpha, self.at(s, z).alpha
         kept = now / then
         fresh = eta**2 * (1 - torch.square(kept))
@@ -159,7 +164,7 @@ class Bayesian(Scored):
         grow = self.at(s, z).alpha / self.at(t, z).alpha
         return Gaussian(grow * z, torch.sqrt((torch.square(grow) - 1).clamp(min=0)))
 
-    def finish(self, p: Prediction, z: Tensor, rng: Streams) -> Tensor:
+    def finish(self, p: Estimate | Belief, z: Tensor, rng: Streams) -> Tensor:
         if isinstance(p, Belief):
             return self.family.embedding.quantize(take(self.points(p), rng.categorical(p.probs)))
         return self.family.embedding.quantize(self.mean(p))

@@ -1,8 +1,9 @@
 r"""The families of Bayesian flow: what is observed, what the belief is, what a network sees and answers.
 
 A family embeds data as vectors :math:`e(x)`; evidence is the sum of noisy observations of them,
-:math:`h = \rho e(x) + \sqrt\rho\,\varepsilon`, and the belief is conjugate to it: normal with mean :math:`h / (1 + \rho)`
-and variance :math:`1 / (1 + \rho)`, categorical with logits :math:`h`, or von Mises with natural parameter :math:`h`.
+:math:`h = \rho e(x) + \sqrt\rho\,\varepsilon`, and the belief is conjugate to it: normal with mean
+:math:`h / (1 + \rho)` and variance :math:`1 / (1 + \rho)`, categorical with logits :math:`h`, or von Mises with the
+natural parameter :math:`h`.
 """
 
 from __future__ import annotations
@@ -15,9 +16,12 @@ from torch import Tensor
 from torch.nn.functional import log_softmax
 
 from geodrift.embeddings import Embedding, Identity, OneHot
+from geodrift.errors import InputError
 from geodrift.parametrization import Karras, Linear
-from geodrift.prediction import Belief, Estimate, Prediction
+from geodrift.prediction import Belief, Estimate
 from geodrift.schedules import Coefficients
+
+_LEAST_SIGNAL = 1e-6
 
 
 class Family(ABC):
@@ -42,8 +46,11 @@ class Family(ABC):
         """What the network sees: the belief."""
 
     @abstractmethod
-    def resolve(self, raw: Tensor, z: Tensor, at: Coefficients) -> Prediction:
+    def resolve(self, raw: Tensor, z: Tensor, at: Coefficients) -> Estimate | Belief:
         """The prediction that the network's output means: an `Estimate` of the mean vector, or a `Belief`."""
+
+    def admit(self, at: Coefficients) -> None:  # noqa: B027 - most families answer everywhere
+        """Raise `InputError` where the network's answer tells nothing, given the coefficients at the source."""
 
     def length(self, v: Tensor) -> Tensor:
         """The squared length of the vector of each element."""
@@ -70,6 +77,11 @@ class Gaussian(Family):
     @property
     def channels(self) -> tuple[int, int]:
         return self.width, self.width
+
+    def admit(self, at: Coefficients) -> None:
+        told = self.parametrization.row(at).determinant(at).abs()
+        if not (bool(torch.isfinite(told)) and told > _LEAST_SIGNAL):
+            raise InputError(f"{self.parametrization} tells no data where there is no evidence; predict data or karras")
 
     def inputs(self, z: Tensor, at: Coefficients) -> Tensor:
         return z * (at.alpha / (1 + torch.square(at.alpha)))

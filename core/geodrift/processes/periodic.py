@@ -23,7 +23,7 @@ from torch import Tensor
 
 from geodrift.embeddings import Circle
 from geodrift.parametrization import Data
-from geodrift.prediction import Estimate, Located, Prediction
+from geodrift.prediction import Belief, Estimate, Located
 from geodrift.processes.families import Family
 from geodrift.registry import Count, Positive, role
 from geodrift.schedules import Coefficients
@@ -36,7 +36,7 @@ class Head(ABC):
     channels: int
 
     @abstractmethod
-    def resolve(self, raw: Tensor, direction: Tensor, c: Tensor, z: Tensor, at: Coefficients) -> Prediction:
+    def resolve(self, raw: Tensor, direction: Tensor, c: Tensor, z: Tensor, at: Coefficients) -> Estimate | Belief:
         """The prediction that the output `raw` means where the belief has this direction and concentration."""
 
 
@@ -112,13 +112,15 @@ class Periodic(Family):
         return 3, self.head.channels
 
     def inputs(self, z: Tensor, at: Coefficients) -> Tensor:
-        direction, length = polar(z)
-        return seen(direction, at.alpha[..., 0] * length if at.alpha.ndim else at.alpha * length, self.most)
+        return seen(*_belief(z, at), self.most)
 
-    def resolve(self, raw: Tensor, z: Tensor, at: Coefficients) -> Prediction:
-        direction, length = polar(z)
-        c = at.alpha[..., 0] * length if at.alpha.ndim else at.alpha * length
-        return self.head.resolve(raw, direction, c, z, at)
+    def resolve(self, raw: Tensor, z: Tensor, at: Coefficients) -> Estimate | Belief:
+        return self.head.resolve(raw, *_belief(z, at), z, at)
+
+
+def _belief(z: Tensor, at: Coefficients) -> tuple[Tensor, Tensor]:
+    direction, length = polar(z)
+    return direction, (at.alpha[..., 0] if at.alpha.ndim else at.alpha) * length
 
 
 def on_circle(angle: Tensor) -> Tensor:

@@ -138,7 +138,7 @@ class Flow(Process):
     scored: bool = False
     """Whether the process has a score: then it is a `Scored` one with a normal source."""
 
-    def steady(self, times: Tensor) -> None:  # noqa: B027 - most velocities are finite everywhere
+    def steady(self, times: Tensor) -> None:
         """Raise `InputError` where the velocity is infinite at one of these times of a grid."""
 
     def jump(self, p: Any, z: Any, t: Any, s: Any, rng: Streams) -> Any:

@@ -1,4 +1,4 @@
-r"""The published periodic Bayesian flow, in a fixed number of steps, beside the closed form of `periodic` to compare with.
+r"""The published periodic Bayesian flow, in a fixed number of steps, beside the closed form of `periodic`.
 
 Senders :math:`y_i \sim \mathrm{vM}(x, a_i)` are von Mises and their vectors add up:
 :math:`h_i = h_{i-1} + a_i (\cos y_i, \sin y_i)`, with the belief :math:`\mathrm{vM}(\arg h, |h|)`. The state after
@@ -105,7 +105,9 @@ class VonMisesFlow(Process):
     def admit(self, times: Tensor) -> None:
         places = (1 - times) * self.steps
         if len(times) != self.steps or bool((places - places.round()).abs().max() > 1e-6):
-            raise InputError(f"a flow of {self.steps} von Mises steps on other times; sample it in {self.steps} equal steps")
+            raise InputError(
+                f"a flow of {self.steps} von Mises steps has no other times; sample it in {self.steps} equal steps"
+            )
 
     def accuracies(self, like: Tensor) -> Tensor:
         """The concentrations of the senders, `(steps,)`, on the device and in the type of a tensor."""
@@ -140,7 +142,8 @@ class VonMisesFlow(Process):
     def loss(self, raw: Tensor, draw: Draw) -> Tensor:
         accuracy = self.accuracies(raw)[self.received(trailing(draw.t, draw.x[..., 0]))]
         cosine = (draw.x * self.resolve(raw, draw.z, draw.t).x).sum(-1)
-        return self.steps * accuracy * resultant(accuracy) * (1 - cosine)
+        error: Tensor = self.steps * accuracy * resultant(accuracy) * (1 - cosine)
+        return error
 
     def kernel(self, p: Estimate | Located, z: Tensor, t: Tensor, s: Tensor) -> Sender:
         accuracy = self.accuracies(z)[self.received(trailing(t, z))]

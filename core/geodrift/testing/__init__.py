@@ -7,8 +7,9 @@ from geodrift.testing.assertions import (
     assert_invariant,
     assert_padding_ignored,
 )
-from geodrift.testing import evidence as _evidence
+from geodrift.testing.evidence import Averaged
 from geodrift.testing.laws import (
+    check_accuracy,
     check_embedding,
     check_grid,
     check_row,
@@ -22,6 +23,7 @@ from geodrift.testing.states import assert_same, pick, ragged, widen
 from geodrift.testing.statistics import chi_square, correlation, kolmogorov_smirnov
 
 __all__ = [
+    "Averaged",
     "Counted",
     "Exact",
     "Moments",
@@ -32,6 +34,7 @@ __all__ = [
     "assert_invariant",
     "assert_padding_ignored",
     "assert_same",
+    "check_accuracy",
     "check_embedding",
     "check_grid",
     "check_row",

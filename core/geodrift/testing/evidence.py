@@ -1,10 +1,11 @@
-"""Exact denoisers of Bayesian flows: the posterior of the points, as a belief or as a mean."""
+"""Exact denoisers of Bayesian flows: the posterior of the points, as a belief or as its mean vector."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
+from geodrift.denoiser import Conditions
 from geodrift.embeddings import Embedding
 from geodrift.parametrization import Data
 from geodrift.prediction import Belief, Estimate, Located
@@ -12,7 +13,25 @@ from geodrift.processes import Affine, Bayesian
 from geodrift.processes.families import Categorical
 from geodrift.processes.periodic import Periodic
 from geodrift.processes.von_mises import VonMisesFlow
-from geodrift.testing.oracle import average, beliefs, log_likelihood
+from geodrift.testing.oracle import Exact, average, beliefs, log_likelihood
+
+
+class Averaged:
+    """An exact denoiser of a Bayesian flow that tells mean vectors where it has beliefs.
+
+    Arguments:
+        exact: The exact denoiser.
+    """
+
+    def __init__(self, exact: Exact) -> None:
+        self.exact, self.process = exact, exact.process
+
+    def __call__(self, z: Tensor, t: Tensor, cond: Conditions | None = None) -> Estimate:
+        process = self.process
+        if not isinstance(process, Bayesian):
+            raise TypeError(f"{type(process).__name__} has no mean vectors")
+        mean = process.mean(self.exact(z, t))
+        return Estimate(mean, z - process.at(t, z).alpha * mean)
 
 
 def _path(part: Bayesian) -> Affine:
@@ -25,9 +44,7 @@ def _(part: Bayesian, z: Tensor, points: Tensor, std: Tensor | None, t: Tensor) 
 
 
 @average.register
-def _(
-    part: Bayesian, posterior: Tensor, z: Tensor, points: Tensor, std: Tensor | None, t: Tensor
-) -> Belief | Estimate:
+def _(part: Bayesian, posterior: Tensor, z: Tensor, points: Tensor, std: Tensor | None, t: Tensor) -> Belief | Estimate:
     if isinstance(part.family, Categorical):
         return beliefs(posterior, points, part.family.classes)
     if isinstance(part.family, Periodic):
@@ -43,9 +60,7 @@ def _(part: VonMisesFlow, z: Tensor, points: Tensor, std: Tensor | None, t: Tens
 
 
 @average.register
-def _(
-    part: VonMisesFlow, posterior: Tensor, z: Tensor, points: Tensor, std: Tensor | None, t: Tensor
-) -> Located:
+def _(part: VonMisesFlow, posterior: Tensor, z: Tensor, points: Tensor, std: Tensor | None, t: Tensor) -> Located:
     return _placed(posterior, part.embedding, points, std)
 
 

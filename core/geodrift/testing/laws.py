@@ -11,6 +11,7 @@ from torch import Tensor
 from geodrift.embeddings import Embedding
 from geodrift.objectives.times import TimeLaw
 from geodrift.parametrization import Linear
+from geodrift.processes.accuracy import Accuracy
 from geodrift.schedules import Schedule
 from geodrift.solvers.grids import Grid
 from geodrift.spaces import Space
@@ -36,6 +37,16 @@ def check_schedule(schedule: Schedule, starts_at_data: bool = True) -> None:
     start = schedule(torch.zeros((), dtype=torch.float64))
     assert start.alpha == 1, "the signal does not start at one"
     assert (start.sigma == 0) == starts_at_data, "the noise does not start where it should"
+
+
+def check_accuracy(accuracy: Accuracy) -> None:
+    """Evidence grows from none at the source, at the rate it says, and its root is its root."""
+    h = 1e-6
+    rate = (accuracy.rho(INSIDE - h) - accuracy.rho(INSIDE + h)) / (2 * h)
+    _close(accuracy.rate(INSIDE), rate, 1e-5)
+    _close(torch.square(accuracy.root(INSIDE)), accuracy.rho(INSIDE), 1e-12)
+    assert torch.all(torch.diff(accuracy.rho(torch.linspace(0, 1, 4001, dtype=torch.float64))) < 0), "evidence is lost"
+    assert accuracy.rho(torch.ones((), dtype=torch.float64)) == 0, "there is evidence at the source"
 
 
 def check_row(row: Linear, schedule: Schedule) -> None:
