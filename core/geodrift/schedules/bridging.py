@@ -4,8 +4,8 @@ With :math:`z` the state minus the known end :math:`y` and :math:`x` the data mi
 :math:`z_t = \alpha_t x + \sigma_t n` is one between the data and :math:`y`. The Brownian bridge
 :math:`(1 - t) x_0 + t y + s \sqrt{t (1 - t)}\,n` is I2SB with a constant rate; its squared diffusion is :math:`s^2`
 throughout. IR-SDE forgets the data at the rate :math:`\theta_t \propto 1 - c_t / c_0`,
-:math:`c_t = \cos^2(\pi (t + 0.008) / 2.016)`, and comes to rest around :math:`y`; its published sum over a hundred steps
-is here the integral, in closed form.
+:math:`c_t = \cos^2(\pi (t + 0.008) / 2.016)`, and comes to rest around :math:`y`; its published sum over a hundred
+steps is here the integral, in closed form.
 
 References:
     | I2SB: Image-to-Image Schrödinger Bridge (Liu et al., 2023), https://arxiv.org/abs/2302.05872

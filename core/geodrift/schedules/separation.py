@@ -49,7 +49,9 @@ class Separation:
 
     def __post_init__(self) -> None:
         if len(self.snr) != len(self.share) or len(self.snr) == 1:
-            raise InputError(f"a separation of {len(self.snr)} ratios and {len(self.share)} shares; give two or more each")
+            raise InputError(
+                f"a separation of {len(self.snr)} ratios and {len(self.share)} shares; give two or more each"
+            )
         if any(after <= before for before, after in zip(self.snr, self.snr[1:], strict=False)):
             raise InputError("the signal-to-noise ratios of a separation do not ascend; sort them")
 

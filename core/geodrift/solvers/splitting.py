@@ -35,6 +35,8 @@ def _splits(process: Process, times: Tensor, solver: str) -> None:
     scored(process, solver)
     process.admit(times)
     for part in process.leaves.values():
+        if has_score(part) and not isinstance(part, Affine):
+            raise InputError(f"{solver} splits a linear SDE and {type(part).__name__} is none; choose euler-maruyama")
         if isinstance(part, Affine) and part.schedule.alpha(times[0]) < _LEAST_SIGNAL:
             raise InputError(f"{solver} divides by the signal and {part.schedule} has none at the source; choose heun")
 

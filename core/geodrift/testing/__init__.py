@@ -7,6 +7,7 @@ from geodrift.testing.assertions import (
     assert_invariant,
     assert_padding_ignored,
 )
+from geodrift.testing.heavy_tailed import ExactStudentT
 from geodrift.testing.laws import (
     check_embedding,
     check_grid,
@@ -19,10 +20,13 @@ from geodrift.testing.oracle import Exact, Points
 from geodrift.testing.orders import Moments, Probe, order, propagate, run
 from geodrift.testing.states import assert_same, pick, ragged, widen
 from geodrift.testing.statistics import chi_square, correlation, kolmogorov_smirnov
+from geodrift.testing.transport import ExactTransport
 
 __all__ = [
     "Counted",
     "Exact",
+    "ExactStudentT",
+    "ExactTransport",
     "Moments",
     "Points",
     "Probe",
