@@ -89,11 +89,13 @@ class Sinkhorn(_Transport):
 
     Arguments:
         blur: Weight of the entropy, in units of the mean cost; towards zero the plan is the assignment.
-        iterations: Times that both marginals are enforced.
+        iterations: Most times that both marginals are enforced.
+        tolerance: Relative change of the columns at which they are taken as they are.
     """
 
     blur: Positive = 0.05
     iterations: Count = 200
+    tolerance: Positive = 1e-3
 
     def order(self, cost: Tensor, rng: Streams) -> Tensor:
         return rng.categorical(self.plan(cost).to(cost))
@@ -105,8 +107,10 @@ class Sinkhorn(_Transport):
         down = torch.zeros(len(cost), dtype=torch.float64, device=cost.device)
         across = down
         for _ in range(self.iterations):
-            across = -torch.logsumexp(log_kernel + down[None, :], 1)
+            across, before = -torch.logsumexp(log_kernel + down[None, :], 1), down
             down = -torch.logsumexp(log_kernel + across[:, None], 0)
+            if (down - before).abs().max() < self.tolerance:
+                break
         return torch.exp(log_kernel + across[:, None] + down[None, :])
 
 

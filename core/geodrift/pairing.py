@@ -34,11 +34,10 @@ def groups(x: Any, cond: Mapping[str, Tensor]) -> Tensor:
 
 def costs(process: Process, x: Any, n: Any) -> Tensor:
     """The cost of every pair of data and source, `(B, B)`, over the fields that have a source."""
+    points, parts = process.embed(x), process.leaves
     if not isinstance(x, State):
-        return _costs(process.space, process.embed(x), n, Dense())
-    points = process.embed(x)
-    spaces = process.space.parts
-    return torch.stack([_costs(spaces[name], points[name], n[name], x.layouts[name]) for name in n]).sum(0)
+        return _costs(process.space, points, n, Dense())
+    return torch.stack([_costs(parts[name].space, points[name], n[name], x.layouts[name]) for name in n]).sum(0)
 
 
 def reorder(z: Any, order: Tensor) -> Any:

@@ -60,7 +60,7 @@ class Matching:
         strata = (torch.arange(count, device=device) + rng.uniform(torch.empty(count, device=device))) / count
         t = self.times.place(strata).to(torch.get_default_dtype())
         process = denoiser.process
-        process.admit(self.times.place(LATEST).to(t.dtype))
+        process.admit(self.times.place(LATEST).float())
         x = process.enter(x.check() if isinstance(x, State) else x, cond)
         draw = process.corrupt(x, t, rng, self.coupling.pair(process, x, cond, rng))
         seen = drop(self.coupling.left(cond), self.condition_dropout, rng, process.anchors)

@@ -44,7 +44,8 @@ class _Chart(NamedTuple):
         nodes, (cubic, square, linear, constant) = self.nodes.to(phi.device), self.coefficients.to(phi.device)
         piece = (torch.searchsorted(nodes, phi.detach().contiguous(), right=True) - 1).clamp(0, len(nodes) - 2)
         step = phi - nodes[piece]
-        return ((cubic[piece] * step + square[piece]) * step + linear[piece]) * step + constant[piece]
+        angle: Tensor = ((cubic[piece] * step + square[piece]) * step + linear[piece]) * step + constant[piece]
+        return angle
 
 
 @schedules.register("kinetic-optimal")

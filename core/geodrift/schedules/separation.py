@@ -49,9 +49,7 @@ class Separation:
 
     def __post_init__(self) -> None:
         if len(self.snr) != len(self.share) or len(self.snr) == 1:
-            raise InputError(
-                f"a separation of {len(self.snr)} ratios and {len(self.share)} shares; give two or more each"
-            )
+            raise InputError(f"{len(self.snr)} ratios for {len(self.share)} shares; give two or more of each")
         if any(after <= before for before, after in zip(self.snr, self.snr[1:], strict=False)):
             raise InputError("the signal-to-noise ratios of a separation do not ascend; sort them")
 
@@ -111,7 +109,7 @@ def _gain(points: Tensor, x: Tensor, snr: Tensor, rng: Streams) -> Tensor:
     """
     noisy = x + rng.normal(x) / torch.sqrt(snr)
     gain = torch.zeros((), dtype=x.dtype, device=x.device)
-    for clean, seen in zip(x.split(_ROWS), noisy.split(_ROWS), strict=True):
+    for clean, seen in zip(torch.split(x, _ROWS), torch.split(noisy, _ROWS), strict=True):
         # The square of the noisy state is common to all points; without it no digits cancel.
         affinity = snr * (seen @ points.T - points.square().sum(1) / 2)
         linear, mean = snr / (1 + snr) * seen, torch.softmax(affinity, -1) @ points

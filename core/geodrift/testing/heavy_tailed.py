@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from geodrift.denoiser import Conditions
-from geodrift.layout import trailing
 from geodrift.prediction import Estimate
 from geodrift.processes import Affine
 from geodrift.sources import StudentT
@@ -46,10 +45,11 @@ class ExactStudentT:
         return torch.logsumexp(self._joint(z, t), -1)
 
     def _joint(self, z: Tensor, t: Tensor) -> Tensor:
-        at, flat, points = self.process.schedule(trailing(t, z[:, :1])), z.flatten(1), self.law.points.flatten(1)
-        scale = at.sigma.reshape(-1, 1)
-        square = torch.square(torch.cdist(flat, points * at.alpha.reshape(-1)[0]) / scale)
-        entries, half = flat.shape[1], (flat.shape[1] + self.freedom) / 2
+        flat, points = z.flatten(1)[:, None], self.law.points.flatten(1)
+        at = self.process.at(t, flat)
+        scale, square = at.sigma.reshape(-1, 1), torch.square((flat - at.alpha * points) / at.sigma).sum(-1)
+        entries, half = points.shape[1], (points.shape[1] + self.freedom) / 2
         norm = math.lgamma(half) - math.lgamma(self.freedom / 2) - entries / 2 * math.log(math.pi * self.freedom)
         kernel = norm - entries * torch.log(scale) - half * torch.log1p(square / self.freedom)
-        return torch.log(self.law.weights) + kernel
+        joint: Tensor = torch.log(self.law.weights) + kernel
+        return joint

@@ -1,14 +1,14 @@
 r"""The exact fields of an interpolant between two mixtures of isotropic normal laws.
 
 For independent ends the state at :math:`t` is a mixture over all pairs of components, of means
-:math:`m = a \mu_x + b \mu_y` and variances :math:`C = a^2 s_x^2 + b^2 s_y^2 + \gamma^2`. With :math:`r` the posterior of
-the pair,
+:math:`m = a \mu_x + b \mu_y` and variances :math:`C = a^2 s_x^2 + b^2 s_y^2 + \gamma^2`. With :math:`r` the posterior
+of the pair,
 
 .. math:: \mathrm E[n | z] = \sum r\,\frac{\gamma}{C} (z - m), \qquad
    u(z) = \sum r \left[m' + \frac{C'}{2 C} (z - m)\right].
 
 References:
-    | Stochastic Interpolants: A Unifying Framework for Flows and Diffusions (Albergo, Boffi, Vanden-Eijnden, 2023), appendix A, https://arxiv.org/abs/2303.08797
+    | Stochastic Interpolants: A Unifying Framework (Albergo, Boffi, Vanden-Eijnden, 2023), appendix A, https://arxiv.org/abs/2303.08797
 """
 
 from __future__ import annotations
