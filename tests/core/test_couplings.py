@@ -48,7 +48,7 @@ def test_every_coupling_is_tested() -> None:
 def test_marginals_stay_and_the_cost_falls_towards_the_optimal_one(coupling: Coupling) -> None:
     found, sources = {}, {}
     for size in (2, 16, 128):
-        x = data(1024)
+        x = data(min(1024, 50 * size))
         pairs = [
             coupling.pair(PATH, part, {}, Streams.of(seed, len(part))) for seed, part in enumerate(torch.split(x, size))
         ]
@@ -56,7 +56,7 @@ def test_marginals_stay_and_the_cost_falls_towards_the_optimal_one(coupling: Cou
         found[size] = cost(x, sources[size])
     independent = float(2 + SPREAD)
     assert 0.95 * independent > found[2] > 1.2 * found[16] > 1.2 * found[128] > 1.2 * OPTIMAL
-    assert found[128] < (1.25 if isinstance(coupling, Assignment) else 1.5) * OPTIMAL
+    assert found[128] < (1.4 if isinstance(coupling, Assignment) else 1.7) * OPTIMAL
     for entry in range(2):
         assert kolmogorov_smirnov(sources[16][:, entry], torch.special.ndtr) < 3
     assert abs(correlation(sources[16][:, 0], sources[16][:, 1])) < 3

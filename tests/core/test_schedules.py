@@ -7,7 +7,8 @@ import math
 import pytest
 import torch
 
-from geodrift.objectives.times import LogitNormal, TimeLaw
+from geodrift.objectives.times import LogitNormal, Shifted, TimeLaw
+from geodrift.objectives.times import Uniform as UniformTimes
 from geodrift.schedules import (
     EDM,
     VE,
@@ -113,6 +114,15 @@ def test_karras_grid_is_even_in_the_root_of_the_noise() -> None:
 
 def test_time_law(time_law: TimeLaw) -> None:
     check_time_law(time_law)
+
+
+def test_shifted_times_multiply_the_ratio_of_noise_to_signal() -> None:
+    """On the straight path, whatever law is shifted; a shift and its inverse cancel."""
+    u = torch.linspace(0.01, 0.99, 9)
+    for law in (UniformTimes(0.0), LogitNormal()):
+        at, moved = Rectified()(law.place(u)), Rectified()(Shifted(3.0, law).place(u))
+        torch.testing.assert_close(moved.sigma / moved.alpha, 3 * at.sigma / at.alpha)
+        torch.testing.assert_close(Shifted(1 / 3, Shifted(3.0, law)).place(u), law.place(u))
 
 
 def test_logit_normal_has_its_moments() -> None:
