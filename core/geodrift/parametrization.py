@@ -106,7 +106,10 @@ class Classes(Parametrization):
 @parametrizations.register("data")
 @dataclass(frozen=True)
 class Data(Linear):
-    """The data itself, :math:`x`."""
+    """The data itself, :math:`x`; the output is taken as it is, also where there is no noise."""
+
+    def resolve(self, raw: Tensor, z: Tensor, at: Coefficients, embedding: Embedding) -> Estimate:
+        return Estimate(z, raw, SECOND, Mix(1 / at.sigma, -at.alpha / at.sigma))
 
     def row(self, at: Coefficients) -> Row:
         return Row(torch.ones_like(at.alpha), torch.zeros_like(at.alpha))

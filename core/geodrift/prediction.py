@@ -64,6 +64,8 @@ class Estimate(Prediction):
     @cached_property
     def x(self) -> Tensor:
         """The expected data."""
+        if self.data is SECOND:
+            return self.b
         return self.a if self.data is FIRST else self.data.of(self.a, self.b)
 
     @cached_property

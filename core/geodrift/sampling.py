@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from geodrift.denoiser import Conditions, Denoise
 from geodrift.rng import Streams
@@ -53,10 +54,25 @@ def sample(
         like.check()
     process, times = denoise.process, (grid or Uniform())(steps)
     solver.admit(process, times)
-    z = process.prior(like, rng, times[0])
+    z = process.prior(process.enter(like, cond or {}), rng, times[0])
+    return solve(denoise, z, solver, rng, times, cond, watch)
+
+
+@torch.no_grad()
+def solve(
+    denoise: Denoise,
+    z: Any,
+    solver: Solver,
+    rng: Streams,
+    times: Tensor,
+    cond: Conditions | None = None,
+    watch: Callable[[int, Any], None] | None = None,
+) -> Any:
+    """The data that a state `z` at the first of these times becomes; arguments and result are those of `sample`."""
     carry = solver.init(z, rng)
     for index, (t, s) in enumerate(pairwise(times)):
         z, carry = solver.step(denoise, z, t, s, carry, rng, cond)
         if watch is not None:
             watch(index, z)
+    process = denoise.process
     return process.leave(process.finish(denoise(z, times[-1], cond), z, rng), cond or {})

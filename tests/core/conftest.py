@@ -12,11 +12,13 @@ from geodrift.objectives.times import time_laws
 from geodrift.parametrization import Linear, parametrizations
 from geodrift.processes.accuracy import accuracies
 from geodrift.registry import Role
-from geodrift.schedules import EDM, VE, VP, schedules
+from geodrift.schedules import EDM, VE, VP, KineticOptimal, MeanReverting, Separation, schedules
 from geodrift.solvers import solvers
 from geodrift.solvers.grids import grids
 
-GENTLE = {"ve": VE(0.1, 5.0), "edm": EDM(5.0)}  # noise that grows slowly, so that few steps show an order
+# Noise that grows slowly, so that few steps show an order.
+GENTLE = {"ve": VE(0.1, 5.0), "edm": EDM(5.0), "mean-reverting": MeanReverting(1.0, 0.1)}
+CLOSE = Separation((0.01, 0.1, 1.0, 10.0, 100.0), (0.01, 0.12, 0.7, 0.97, 0.999))  # data that noise mixes up
 
 
 def _registered(table: Role, **instead: Any) -> list[Any]:
@@ -28,6 +30,7 @@ PARTS = {
         *_registered(schedules),
         pytest.param(VP(0.5, 5.0), id="vp-slow"),
         pytest.param(VE(0.1, 5.0), id="ve-slow"),
+        pytest.param(KineticOptimal(CLOSE), id="kinetic-optimal-close"),
     ],
     "path": _registered(schedules, **GENTLE),
     "row": [part for part in _registered(parametrizations) if isinstance(part.values[0], Linear)],

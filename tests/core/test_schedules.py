@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
-from geodrift.objectives.times import LogitNormal, TimeLaw
-from geodrift.schedules import EDM, VE, VP, Cosine, Rectified, Schedule, SubVP, schedules
+from geodrift.objectives.times import LogitNormal, Shifted, TimeLaw
+from geodrift.objectives.times import Uniform as UniformTimes
+from geodrift.schedules import (
+    EDM,
+    VE,
+    VP,
+    Bridge,
+    Cosine,
+    KineticOptimal,
+    MeanReverting,
+    Rectified,
+    Residual,
+    Schedule,
+    SubVP,
+    schedules,
+)
 from geodrift.solvers.grids import Grid, Karras
 from geodrift.testing.laws import INSIDE, check_grid, check_schedule, check_time_law
 
@@ -44,6 +60,16 @@ def test_sub_vp_is_below_vp() -> None:
 RATE = 0.1 + INSIDE * (20.0 - 0.1)
 INTEGRAL = 0.1 * INSIDE + 0.5 * INSIDE**2 * (20.0 - 0.1)
 LOG = torch.log(torch.tensor(5000.0, dtype=torch.float64))
+
+
+def forgetting(t: torch.Tensor) -> torch.Tensor:
+    """IR-SDE's cosine rate, before it is scaled to leave 0.005."""
+    angle = (t + 0.008) / 1.008 * torch.pi / 2
+    return 1 - torch.square(torch.cos(angle) / math.cos(0.008 / 1.008 * math.pi / 2))
+
+
+MIDDLES = (torch.arange(100_000, dtype=torch.float64) + 0.5) / 100_000
+REVERTING = math.log(200) * forgetting(INSIDE) / forgetting(MIDDLES).mean()
 # Published coefficients of dz = f z dt + g dW: Song et al. (2021), equations 29 to 32 and appendix C; EDM's table 1.
 SDES: dict[str, tuple[Schedule, torch.Tensor, torch.Tensor]] = {
     "vp": (VP(), -RATE / 2, RATE),
@@ -56,6 +82,14 @@ SDES: dict[str, tuple[Schedule, torch.Tensor, torch.Tensor]] = {
         -torch.pi / 2 * torch.tan(torch.pi / 2 * INSIDE),
         torch.pi * torch.tan(torch.pi / 2 * INSIDE),
     ),
+    "bridge": (
+        Bridge(0.7),
+        -1 / (1 - INSIDE),
+        0.7**2 + 0 * INSIDE,
+    ),  # of the residual; dz = (y - z) / (1 - t) dt + s dW
+    "residual": (Residual(2.0), -1 / (1 - INSIDE), 2 * 4 * INSIDE / (1 - INSIDE)),
+    "mean-reverting": (MeanReverting(), -REVERTING, 2 * (50 / 255) ** 2 * REVERTING),
+    "kinetic-optimal": (KineticOptimal(), -1 / (1 - INSIDE), 2 * INSIDE / (1 - INSIDE)),
 }
 
 
@@ -80,6 +114,15 @@ def test_karras_grid_is_even_in_the_root_of_the_noise() -> None:
 
 def test_time_law(time_law: TimeLaw) -> None:
     check_time_law(time_law)
+
+
+def test_shifted_times_multiply_the_ratio_of_noise_to_signal() -> None:
+    """On the straight path, whatever law is shifted; a shift and its inverse cancel."""
+    u = torch.linspace(0.01, 0.99, 9)
+    for law in (UniformTimes(0.0), LogitNormal()):
+        at, moved = Rectified()(law.place(u)), Rectified()(Shifted(3.0, law).place(u))
+        torch.testing.assert_close(moved.sigma / moved.alpha, 3 * at.sigma / at.alpha)
+        torch.testing.assert_close(Shifted(1 / 3, Shifted(3.0, law)).place(u), law.place(u))
 
 
 def test_logit_normal_has_its_moments() -> None:

@@ -15,9 +15,11 @@ import torch
 from torch import Tensor
 
 from geodrift.conditioning import drop
+from geodrift.couplings import Coupling, Independent
 from geodrift.denoiser import Conditions, Denoiser, samples
 from geodrift.errors import unknown
-from geodrift.objectives.times import TimeLaw, Uniform
+from geodrift.objectives.times import LATEST, TimeLaw, Uniform
+from geodrift.processes import Draw
 from geodrift.registry import Role, Share
 from geodrift.rng import Streams
 from geodrift.state import State
@@ -42,23 +44,34 @@ class Matching:
         times: The law of training times.
         weights: Weight of each field; one where none is given.
         condition_dropout: Probability that a sample is trained without its conditions.
+        coupling: How the source is paired with the data.
+
+    Raises:
+        InputError: When the latest time is one at which the target of the process is infinite.
     """
 
     times: TimeLaw = field(default_factory=Uniform)
     weights: Mapping[str, float] = field(default_factory=dict)
     condition_dropout: Share = 0.1
+    coupling: Coupling = field(default_factory=Independent)
 
     def __call__(self, denoiser: Denoiser, x: Any, cond: Conditions, rng: Streams) -> Loss:
         count, device = samples(x), x.device
         strata = (torch.arange(count, device=device) + rng.uniform(torch.empty(count, device=device))) / count
         t = self.times.place(strata).to(torch.get_default_dtype())
-        x = denoiser.process.enter(x.check() if isinstance(x, State) else x, cond)
-        draw = denoiser.process.corrupt(x, t, rng)
-        raw = denoiser.raw(draw.z, t, drop(cond, self.condition_dropout, rng, denoiser.process.anchors))
-        errors = denoiser.process.loss(raw, draw)
+        process = denoiser.process
+        process.admit(self.times.place(LATEST).float())
+        x = process.enter(x.check() if isinstance(x, State) else x, cond)
+        draw = process.corrupt(x, t, rng, self.coupling.pair(process, x, cond, rng))
+        seen = drop(self.coupling.left(cond), self.condition_dropout, rng, process.anchors)
+        errors = self.errors(denoiser, draw, t, seen)
         parts = {"loss": errors.mean()} if isinstance(errors, Tensor) else self._parts(errors)
         total = torch.stack([self.weights.get(name, 1.0) * part for name, part in parts.items()]).sum()
         return Loss(total, {name: part.detach() for name, part in parts.items()})
+
+    def errors(self, denoiser: Denoiser, draw: Draw, t: Tensor, cond: Conditions) -> Any:
+        """The elementwise error of the network on this draw."""
+        return denoiser.process.loss(denoiser.raw(draw.z, t, cond), draw)
 
     def _parts(self, errors: State) -> dict[str, Tensor]:
         for name in self.weights:

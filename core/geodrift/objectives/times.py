@@ -10,6 +10,9 @@ from torch import Tensor
 
 from geodrift.registry import Positive, Share, role
 
+LATEST = torch.tensor(1 - 2.0**-53, dtype=torch.float64)
+"""The largest uniform number."""
+
 
 class TimeLaw(ABC):
     """A law of training times, as the map from uniform numbers in (0, 1) to times in (0, 1)."""
@@ -68,3 +71,27 @@ class LogitNormal(TimeLaw):
 
     def place(self, u: Tensor) -> Tensor:
         return torch.sigmoid(self.mean + self.std * torch.special.ndtri(u))
+
+
+@time_laws.register("shifted")
+@dataclass(frozen=True)
+class Shifted(TimeLaw):
+    """Another law's times moved towards the source: :math:`s t / (1 + (s - 1) t)`.
+
+    On the straight path it multiplies the ratio of noise to signal by :math:`s`. Data of :math:`m` times as many
+    entries that say the same hide as much at :math:`s = \\sqrt{m}` times the noise.
+
+    Arguments:
+        shift: :math:`s`; below one it moves them towards the data.
+        law: The other law.
+
+    References:
+        | Scaling Rectified Flow Transformers (Esser et al., 2024), section 5.3.2, https://arxiv.org/abs/2403.03206
+    """
+
+    shift: Positive = 3.0
+    law: TimeLaw = Uniform()
+
+    def place(self, u: Tensor) -> Tensor:
+        t = self.law.place(u)
+        return self.shift * t / (1 + (self.shift - 1) * t)

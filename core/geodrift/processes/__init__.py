@@ -2,20 +2,24 @@
 
 from geodrift.prediction import Belief, Estimate, Located, Prediction
 from geodrift.processes.affine import Affine
+from geodrift.processes.anchored import Anchored
 from geodrift.processes.bayesian import Bayesian
 from geodrift.processes.given import Given
+from geodrift.processes.interpolant import Interpolant, Transport
 from geodrift.processes.jump import Jump
 from geodrift.processes.process import Draw, Flow, Move, Process, Scored, has_score
 from geodrift.processes.product import Predictions, Product
 
 __all__ = [
     "Affine",
+    "Anchored",
     "Bayesian",
     "Belief",
     "Draw",
     "Estimate",
     "Flow",
     "Given",
+    "Interpolant",
     "Jump",
     "Located",
     "Move",
@@ -24,5 +28,6 @@ __all__ = [
     "Process",
     "Product",
     "Scored",
+    "Transport",
     "has_score",
 ]

@@ -33,6 +33,7 @@ from geodrift.sources import Normal, Source
 from geodrift.spaces import Euclidean, Space
 
 _LEAST_SIGNAL = 1e-6
+_LEAST_NOISE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,15 @@ class Affine(Scored):
 
     def __post_init__(self) -> None:
         row, at = self.parametrization, self.schedule(torch.ones((), dtype=torch.float64))
+        if at.sigma < _LEAST_NOISE:
+            return  # no grid may begin there, see `admit`
         if isinstance(row, Linear) and row.row(at).determinant(at).abs() < _LEAST_SIGNAL:
             raise InputError(f"{row} tells no data where {self.schedule} has no signal; predict data, velocity or v")
+
+    def admit(self, times: Tensor) -> None:
+        first = times.max()
+        if self.schedule.sigma(first) < _LEAST_NOISE:
+            raise InputError(f"{self.schedule} has no noise at time {float(first):g}; use times below, such as 0.999")
 
     def at(self, t: Tensor, z: Tensor) -> Coefficients:
         """Coefficients that broadcast against `z`."""
@@ -77,9 +85,14 @@ class Affine(Scored):
     def on(self, layout: Layout) -> Affine:
         return self if self.space.on(layout) is self.space else replace(self, space=self.space.on(layout))
 
+    def embed(self, x: Tensor) -> Tensor:
+        return self.embedding.embed(x)
+
     def prior(self, like: Tensor, rng: Streams, t: Any = 1.0) -> Tensor:
-        noise = self.partner(like, rng)
-        return self.at(torch.as_tensor(t, dtype=noise.dtype, device=noise.device), noise).sigma * noise
+        return self.start(self.partner(like, rng), rng, t)
+
+    def start(self, n: Tensor, rng: Streams, t: Any = 1.0) -> Tensor:
+        return self.at(torch.as_tensor(t, dtype=n.dtype, device=n.device), n).sigma * n
 
     def partner(self, x: Tensor, rng: Streams) -> Tensor:
         return self.space.project(self.source.sample(self.embedding.embed(x), rng))
@@ -89,6 +102,11 @@ class Affine(Scored):
         x = self.embedding.embed(x)
         at = self.at(t, x)
         return Draw(at.alpha * x + at.sigma * n, x, n, t)
+
+    def mirror(self, draw: Draw) -> Draw:
+        if not self.scored:
+            return draw
+        return Draw(2 * self.at(draw.t, draw.z).alpha * draw.x - draw.z, draw.x, -draw.n, draw.t)
 
     def inputs(self, z: Tensor, t: Tensor) -> Tensor:
         at = self.at(t, z)

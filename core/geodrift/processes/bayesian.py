@@ -78,7 +78,7 @@ class Bayesian(Scored):
         self.family.admit(self.schedule(torch.ones((), dtype=torch.float64)))
 
     @property
-    def schedule(self) -> Accumulation:
+    def schedule(self) -> Accumulation:  # type: ignore[override]
         """The affine path of the states."""
         return Accumulation(self.accuracy, self.family.unit)
 

@@ -18,6 +18,7 @@ from geodrift.errors import InputError
 from geodrift.kernel import Kernel
 from geodrift.layout import Dense, Layout
 from geodrift.rng import Streams
+from geodrift.schedules import Schedule
 from geodrift.spaces import Space
 
 
@@ -65,7 +66,7 @@ class Process(ABC):
         return self
 
     def admit(self, times: Tensor) -> None:  # noqa: B027 - most processes predict everywhere
-        """Raise `InputError` where these times of a grid touch an end at which the process cannot predict."""
+        """Raise `InputError` where these times, of a grid or of training, touch an end that the process cannot bear."""
 
     def enter(self, x: Any, cond: Mapping[str, Tensor]) -> Any:
         """Data as the process moves them: relative to its anchor, if it has one among the conditions."""
@@ -73,6 +74,10 @@ class Process(ABC):
 
     def leave(self, x: Any, cond: Mapping[str, Tensor]) -> Any:
         """Data as they came: the inverse of `enter`."""
+        return x
+
+    def embed(self, x: Any) -> Any:
+        """Data as points of the space."""
         return x
 
     @abstractmethod
@@ -87,9 +92,21 @@ class Process(ABC):
         """
         raise InputError(f"{type(self).__name__} has no source to pair with the data; use the independent coupling")
 
+    def start(self, n: Any, rng: Streams, t: Any = 1.0) -> Any:
+        """The state of `prior` that a draw `n` of `partner` makes.
+
+        Raises:
+            InputError: When the process has nothing to pair.
+        """
+        raise InputError(f"{type(self).__name__} has no source to start from; choose a continuous process")
+
     @abstractmethod
     def corrupt(self, x: Any, t: Any, rng: Streams, n: Any = None) -> Draw:
         """The state at time `t` of data `x`, mixed with `n`, by default a draw of `partner`."""
+
+    def mirror(self, draw: Draw) -> Draw:
+        """The draw with normal noise of the opposite sign; the same one where there is no such noise."""
+        return draw
 
     @abstractmethod
     def inputs(self, z: Any, t: Any) -> Any:
@@ -146,9 +163,14 @@ class Flow(Process):
 
 
 class Scored(Flow):
-    """A flow with a Gaussian source, which has a score and is the law of a linear SDE."""
+    """A flow that has a score; from a Gaussian source alone it is the law of a linear SDE.
+
+    One that is `linear` has the `schedule` of its signal and noise.
+    """
 
     scored = True
+    linear: bool = True
+    schedule: Schedule
 
     @abstractmethod
     def score(self, p: Any, z: Any, t: Any) -> Any:
@@ -162,9 +184,13 @@ class Scored(Flow):
     def diffusion(self, z: Any, t: Any) -> Any:
         """The squared diffusion coefficient of the SDE, :math:`g^2`, broadcasting against the state."""
 
-    @abstractmethod
     def reverse_linear(self, z: Any, t: Any, s: Any) -> Kernel:
-        """The law at `s < t` under the SDE without its score: :math:`dz = f z\\,dt + g\\,d\\bar W`, run backwards."""
+        """The law at `s < t` under the SDE without its score: :math:`dz = f z\\,dt + g\\,d\\bar W`, run backwards.
+
+        Raises:
+            InputError: When the process is not the law of a linear SDE.
+        """
+        raise InputError(f"{type(self).__name__} is not the law of a linear SDE; choose euler-maruyama or heun")
 
 
 def has_score(part: Process) -> TypeGuard[Scored]:

@@ -16,7 +16,7 @@ from geodrift.errors import InputError
 from geodrift.kernel import Joint, Kernel
 from geodrift.layout import Layout
 from geodrift.prediction import Prediction
-from geodrift.processes.process import Draw, Move, Process
+from geodrift.processes.process import Draw, Flow, Move, Process
 from geodrift.rng import Streams
 from geodrift.spaces import Product as ProductSpace
 from geodrift.state import State
@@ -86,10 +86,13 @@ class Product(Process):
             part.admit(times)
 
     def enter(self, x: State, cond: Mapping[str, Tensor]) -> State:
-        return x.replace({name: part.enter(x[name], cond) for name, part in self._on(x).items()})
+        return x.replace({name: part.enter(x[name], cond) for name, part in self._on(x).items()}).masked()
 
     def leave(self, x: State, cond: Mapping[str, Tensor]) -> State:
-        return x.replace({name: part.leave(x[name], cond) for name, part in self._on(x).items()})
+        return x.replace({name: part.leave(x[name], cond) for name, part in self._on(x).items()}).masked()
+
+    def embed(self, x: State) -> State:
+        return x.replace({name: part.embed(x[name]) for name, part in self._on(x).items()})
 
     def prior(self, like: State, rng: Streams, t: Any = 1.0) -> State:
         parts = self._on(like)
@@ -97,19 +100,32 @@ class Product(Process):
         return State(fields, like.layouts).masked()
 
     def partner(self, x: State, rng: Streams) -> State:
-        fields = {name: part.partner(x[name], rng.on(x.layouts[name])) for name, part in self._on(x).items()}
-        return State(fields, x.layouts).masked()
+        """Sources of the fields that move continuously; the others have none."""
+        flows = {name: part for name, part in self._on(x).items() if isinstance(part, Flow)}
+        fields = {name: part.partner(x[name], rng.on(x.layouts[name])) for name, part in flows.items()}
+        return State(fields, {name: x.layouts[name] for name in fields}).masked()
+
+    def start(self, n: State, rng: Streams, t: Any = 1.0) -> State:
+        parts = self._on(n)
+        fields = {name: part.start(n[name], rng.on(n.layouts[name]), t) for name, part in parts.items()}
+        return State(fields, n.layouts).masked()
 
     def corrupt(self, x: State, t: Times, rng: Streams, n: State | None = None) -> Draw:
         times, parts = self.times(t, x), self._on(x)
         draws = {
-            name: part.corrupt(x[name], times[name], rng.on(x.layouts[name]), None if n is None else n[name])
+            name: part.corrupt(x[name], times[name], rng.on(x.layouts[name]), None if n is None else n.get(name))
             for name, part in parts.items()
         }
         z, clean, noise = (
             State({name: getattr(draw, kind) for name, draw in draws.items()}, x.layouts) for kind in ("z", "x", "n")
         )
         return Draw(z.masked(), clean, noise, times)
+
+    def mirror(self, draw: Draw) -> Draw:
+        fields = {name: part.mirror(_of(draw, name)) for name, part in self._on(draw.z).items()}
+        z = State({name: one.z for name, one in fields.items()}, draw.z.layouts)
+        noise = State({name: one.n for name, one in fields.items()}, draw.z.layouts)
+        return Draw(z.masked(), draw.x, noise, draw.t)
 
     def inputs(self, z: State, t: Times) -> State:
         return self._map(lambda part, name, u: part.inputs(z[name], u), t, z).masked()
@@ -119,10 +135,7 @@ class Product(Process):
         return Predictions({name: part.resolve(raw[name], z[name], times[name]) for name, part in self._on(z).items()})
 
     def loss(self, raw: State, draw: Draw) -> State:
-        fields = {
-            name: part.loss(raw[name], Draw(draw.z[name], draw.x[name], draw.n[name], draw.t[name]))
-            for name, part in self.parts.items()
-        }
+        fields = {name: part.loss(raw[name], _of(draw, name)) for name, part in self.parts.items()}
         return State(fields, draw.z.layouts)
 
     def kernel(self, p: Predictions, z: State, t: Times, s: Times) -> Joint:
@@ -148,6 +161,10 @@ class Product(Process):
         return self._map(
             lambda part, name, u: part.jump(p[name], z[name], u, then[name], rng.on(z.layouts[name])), t, z
         )
+
+
+def _of(draw: Draw, name: str) -> Draw:
+    return Draw(draw.z[name], draw.x[name], draw.n[name], draw.t[name])
 
 
 def _own(part: Process, p: Any, z: Tensor, t: Tensor, s: Tensor, layout: Layout) -> Kernel:

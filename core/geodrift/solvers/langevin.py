@@ -2,7 +2,8 @@ r"""Stochastic methods that use the score.
 
 The reverse SDE with the process's marginals is, for any :math:`\varepsilon_t \ge 0`,
 :math:`dz = [u - \varepsilon \nabla \log p]\,dt + \sqrt{2 \varepsilon}\,d\bar W` from one to zero, :math:`u` the
-velocity; :math:`\varepsilon = g^2 / 2` is the classical one. A Langevin corrector stays at one time and moves along
+velocity; :math:`\varepsilon = g^2 / 2` is the classical one. From zero to one, for paths between two sets of data, the
+score has the other sign. A Langevin corrector stays at one time and moves along
 :math:`\nabla \log p` with the step :math:`2 (r \sigma)^2`. The published step :math:`2 (r |n| / |\nabla \log p|)^2` is
 this one where the score is :math:`-n / \sigma`; but measured on a batch it ties a sample to its batch mates, and
 measured on one sample it depends on the state, which changes the law (without bound where a field has one entry).
@@ -31,10 +32,11 @@ from geodrift.solvers.solver import Solver, scored, solvers, steady
 @solvers.register("euler-maruyama")
 @dataclass(frozen=True)
 class EulerMaruyama(Solver):
-    """Euler–Maruyama for the reverse SDE.
+    """Euler–Maruyama for the reverse SDE, or for the forward one where times ascend.
 
     Arguments:
-        scale: Multiple of the classical noise, :math:`2 \\varepsilon / g^2`; zero is the ODE.
+        scale: Multiple of the classical noise, :math:`2 \\varepsilon / g^2`; zero is the ODE. For an interpolant, whose
+            classical noise is one, it is :math:`\\varepsilon`.
         most: Bound of the step's :math:`\\varepsilon |h| / \\sigma^2` before scaling, the share of the noise that it
             exchanges, which would be infinite where a path starts without signal.
     """
@@ -53,10 +55,10 @@ class EulerMaruyama(Solver):
         if not has_score(part):
             return part.kernel(p, z, t, s)
         h = trailing(s - t, z)
-        bound = self.most * torch.square(part.noise_std(z, t)) / -h
+        bound = self.most * torch.square(part.noise_std(z, t)) / h.abs()
         epsilon = self.scale * torch.minimum(part.diffusion(z, t) / 2, bound)
-        drift = part.velocity(p, z, t) - epsilon * part.score(p, z, t)
-        return Gaussian(z + h * drift, torch.sqrt(-2 * epsilon * h).to(z))
+        drift = part.velocity(p, z, t) + h.sign() * epsilon * part.score(p, z, t)
+        return Gaussian(z + h * drift, torch.sqrt(2 * epsilon * h.abs()).to(z))
 
     def step(
         self, denoise: Denoise, z: Any, t: Tensor, s: Tensor, carry: Any, rng: Streams, cond: Conditions | None = None

@@ -21,7 +21,7 @@ from geodrift.denoiser import Conditions, Denoise
 from geodrift.errors import InputError
 from geodrift.kernel import Delta, Kernel
 from geodrift.layout import Layout, trailing
-from geodrift.processes import Affine, Bayesian, Process, has_score
+from geodrift.processes import Process, has_score
 from geodrift.registry import NotNegative
 from geodrift.rng import Streams
 from geodrift.solvers.langevin import Langevin
@@ -35,7 +35,9 @@ def _splits(process: Process, times: Tensor, solver: str) -> None:
     scored(process, solver)
     process.admit(times)
     for part in process.leaves.values():
-        if isinstance(part, Affine | Bayesian) and part.schedule.alpha(times[0]) < _LEAST_SIGNAL:
+        if has_score(part) and not part.linear:
+            raise InputError(f"{solver} splits a linear SDE and {type(part).__name__} is none; choose euler-maruyama")
+        if has_score(part) and part.schedule.alpha(times[0]) < _LEAST_SIGNAL:
             raise InputError(f"{solver} divides by the signal and {part.schedule} has none at the source; choose heun")
 
 

@@ -8,6 +8,7 @@ from geodrift.testing.assertions import (
     assert_padding_ignored,
 )
 from geodrift.testing.evidence import Averaged
+from geodrift.testing.heavy_tailed import ExactStudentT
 from geodrift.testing.laws import (
     check_accuracy,
     check_embedding,
@@ -21,11 +22,14 @@ from geodrift.testing.oracle import Exact, Points
 from geodrift.testing.orders import Moments, Probe, order, propagate, run
 from geodrift.testing.states import assert_same, pick, ragged, widen
 from geodrift.testing.statistics import chi_square, correlation, kolmogorov_smirnov
+from geodrift.testing.transport import ExactTransport
 
 __all__ = [
     "Averaged",
     "Counted",
     "Exact",
+    "ExactStudentT",
+    "ExactTransport",
     "Moments",
     "Points",
     "Probe",
