@@ -127,6 +127,8 @@ def test_the_kernel_is_a_density_and_tends_to_the_normal_one() -> None:
     exact = ExactStudentT(Affine(EDM(1.0), source=StudentT(3.0)), atom)
     mass = float(exact.log_prob(grid, torch.tensor(0.7)).exp().sum() * 800 / 400_000)
     assert mass == pytest.approx(1, abs=1e-5)
+    with pytest.raises(TypeError, match="ExactStudentT"):
+        Exact(exact.process, atom)(grid, torch.tensor(0.7))
     z, law = torch.linspace(-3, 3, 13)[:, None], Points(torch.tensor([[-1.0], [1.2]]), torch.tensor([0.4, 0.6]))
     limit = ExactStudentT(Affine(EDM(1.0), source=StudentT(1e8)), law)(z, 0.7)
     torch.testing.assert_close(limit.x, Exact(Affine(EDM(1.0)), law)(z, torch.tensor(0.7)).x, atol=1e-6, rtol=0)

@@ -107,6 +107,8 @@ def average(part: Process, posterior: Tensor, z: Tensor, points: Tensor, std: Te
 
 @log_likelihood.register
 def _(part: Affine, z: Tensor, points: Tensor, std: Tensor | None, t: Tensor) -> Tensor:
+    if not part.scored:
+        raise TypeError(f"noise of {part.source} is not normal; see ExactStudentT for a Student-t one")
     x, blur = _centres(part, points, std)
     at = part.at(t, z[..., None])
     variance = torch.square(at.alpha * blur) + torch.square(at.sigma)
