@@ -1,12 +1,14 @@
 """Paths from data to a source, and back."""
 
-from geodrift.prediction import Belief, Estimate, Located, Prediction
+from geodrift.prediction import Belief, Estimate, Located, Prediction, Tangent
 from geodrift.processes.affine import Affine
 from geodrift.processes.bayesian import Bayesian
+from geodrift.processes.geodesic import Geodesic
 from geodrift.processes.given import Given
 from geodrift.processes.jump import Jump
 from geodrift.processes.process import Draw, Flow, Move, Process, Scored, has_score
 from geodrift.processes.product import Predictions, Product
+from geodrift.processes.wrapped import Wrapped
 
 __all__ = [
     "Affine",
@@ -15,6 +17,7 @@ __all__ = [
     "Draw",
     "Estimate",
     "Flow",
+    "Geodesic",
     "Given",
     "Jump",
     "Located",
@@ -24,5 +27,7 @@ __all__ = [
     "Process",
     "Product",
     "Scored",
+    "Tangent",
+    "Wrapped",
     "has_score",
 ]

@@ -121,7 +121,7 @@ class Product(Process):
     def loss(self, raw: State, draw: Draw) -> State:
         fields = {
             name: part.loss(raw[name], Draw(draw.z[name], draw.x[name], draw.n[name], draw.t[name]))
-            for name, part in self.parts.items()
+            for name, part in self._on(draw.z).items()
         }
         return State(fields, draw.z.layouts)
 
@@ -137,7 +137,7 @@ class Product(Process):
         return Joint(laws, z)
 
     def finish(self, p: Predictions, z: State, rng: Streams) -> State:
-        fields = {name: part.finish(p[name], z[name], rng.on(z.layouts[name])) for name, part in self.parts.items()}
+        fields = {name: part.finish(p[name], z[name], rng.on(z.layouts[name])) for name, part in self._on(z).items()}
         return State(fields, z.layouts).masked()
 
     def velocity(self, p: Predictions, z: State, t: Times) -> State:
