@@ -53,8 +53,8 @@ class Geodesic(Flow):
         first, last = self.schedule.sigma(torch.tensor([0.0, 1.0], dtype=torch.float64)).tolist()
         if abs(first) > _CLOSE or abs(last - 1) > _CLOSE:
             raise InputError(
-                f"a geodesic goes from 0 at the data to 1 at the source and the noise of {self.schedule} from {first:.3g} "
-                f"to {last:.3g}; choose rectified or cosine"
+                f"a geodesic goes from 0 at the data to 1 at the source and {self.schedule} from {first:.3g} to "
+                f"{last:.3g}; choose rectified or cosine"
             )
 
     def at(self, t: Tensor, z: Tensor) -> Coefficients:

@@ -13,6 +13,7 @@ from geodrift.testing.evidence import Averaged
 from geodrift.testing.laws import (
     check_accuracy,
     check_embedding,
+    check_gradients,
     check_grid,
     check_row,
     check_schedule,
@@ -38,6 +39,7 @@ __all__ = [
     "assert_same",
     "check_accuracy",
     "check_embedding",
+    "check_gradients",
     "check_grid",
     "check_row",
     "check_schedule",

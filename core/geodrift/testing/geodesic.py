@@ -7,9 +7,9 @@ of the state is that of the source there times the change of volume along the ge
 .. math:: p(z | x) = p(n) \left(\frac{\sin(\rho / \kappa)}{\sin \rho}\right)^{m - 1} \frac{1}{\kappa}, \qquad
    \rho \le \kappa \pi,
 
-with a constant :math:`p(n)` for a uniform source. On the simplex, seen as the positive part of a sphere, the uniform law
-of the probabilities has the density :math:`\prod_i \sqrt{n_i}`. On the torus data may be blurred: `z` is the point plus
-a uniform number of width :math:`\kappa P` plus a normal one,
+with a constant :math:`p(n)` for a uniform source. On the simplex, seen as the positive part of a sphere, the uniform
+law of the probabilities has the density :math:`\prod_i \sqrt{n_i}`. On the torus data may be blurred: `z` is the point
+plus a uniform number of width :math:`\kappa P` plus a normal one,
 
 .. math:: p(z) = \frac{1}{\kappa P} \sum_k \left[\Phi\left(\frac{\delta_k + \kappa P / 2}{b}\right)
    - \Phi\left(\frac{\delta_k - \kappa P / 2}{b}\right)\right], \qquad \delta_k = z - x + k P.
@@ -116,7 +116,8 @@ def _known(part: Geodesic, z: Tensor, points: Tensor, std: Tensor | None, t: Ten
     if part.source is not None:
         raise InputError("the exact denoiser of a geodesic path is for its uniform source; leave source out")
     kappa = trailing(part.schedule.sigma(t), z).expand_as(z)
-    return known(part.space, z[:, None], part.embedding.embed(points)[None], std, kappa[:, None])
+    blur = std if points.is_floating_point() else None
+    return known(part.space, z[:, None], part.embedding.embed(points)[None], blur, kappa[:, None])
 
 
 @log_likelihood.register
