@@ -16,7 +16,7 @@ from geodrift.state import State
 from geodrift.testing import check_gradients, chi_square, kolmogorov_smirnov, ragged
 
 STREAMS = Streams.of(0, 6)
-UNITS = Sphere().uniform(torch.empty(6, 4), Streams.of(1, 6))
+UNITS = Sphere().uniform(torch.empty(6, 4, dtype=torch.float64), Streams.of(1, 6))
 CORNERS = torch.eye(3)
 EQUAL = torch.diag_embed(torch.tensor([[1.0, 1.0, 1.0], [2.0, 2.0, -1.0], [0.0, 0.0, 0.0], [-1.0, -1.0, 3.0]]))
 
@@ -31,9 +31,8 @@ def test_distances_have_their_closed_forms() -> None:
     p, q = (Simplex().uniform(torch.empty(3, 5), Streams.of(seed, 3)) for seed in (0, 1))
     fisher = 2 * torch.arccos(torch.sqrt(p * q).sum(-1))
     torch.testing.assert_close(length(Simplex().log(p, q)), fisher)
-    torch.testing.assert_close(
-        Torus(2.0).log(torch.tensor([1.9, 0.2]), torch.tensor([0.1, 1.0])), torch.tensor([0.2, 0.8])
-    )
+    z, y = torch.tensor([[1.9, 0.2, 0.1], [0.1, 1.0, 1.9]])
+    torch.testing.assert_close(Torus(2.0).log(z, y), torch.tensor([0.2, 0.8, -0.2]))
     a, b = torch.tensor([[[4.0]]]), torch.tensor([[[9.0]]])
     torch.testing.assert_close(SPD().log(a, b), torch.log(torch.tensor([[[1.5]]])))
 
@@ -105,7 +104,7 @@ def test_the_derivative_of_the_logarithm_is_right_on_both_sides_of_the_series() 
 
 
 def test_a_projection_onto_positive_definite_matrices_is_nearest() -> None:
-    """Its difference to the matrix is negative semi-definite and orthogonal to it, at the floor zero; and so is its derivative."""
+    """What it takes away is negative semi-definite and orthogonal to what is left; its derivative is right, too."""
     z = STREAMS.normal(torch.empty(6, 3, 3))
     symmetric, space = (z + z.mT) / 2, SPD(1e-12)
     found = space.project(z)
