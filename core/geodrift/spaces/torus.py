@@ -34,7 +34,8 @@ class Torus(Space[Tensor]):
 
     def project(self, z: Tensor) -> Tensor:
         wrapped = torch.remainder(z, self.period)
-        return wrapped - self.period * (wrapped >= self.period)  # a tiny negative number rounds to the period
+        # A tiny negative number rounds to the period itself.
+        return torch.where(wrapped >= self.period, wrapped - self.period, wrapped)
 
     def tangent(self, z: Tensor, v: Tensor) -> Tensor:
         return v
