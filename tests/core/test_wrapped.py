@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from geodrift.errors import InputError
-from geodrift.prediction import Tangent
-from geodrift.processes import Wrapped
+from geodrift.layout import Dense
+from geodrift.prediction import Estimate, Tangent
+from geodrift.processes import Affine, Wrapped
 from geodrift.processes.process import Draw
 from geodrift.rng import Streams
 from geodrift.sampling import sample
@@ -186,6 +187,20 @@ def test_normalised_targets_have_unit_mean_square() -> None:
     for time in (0.01, 0.2, 0.5, 1.0):
         draw = process.corrupt(torch.full((n, 1), 0.4), torch.tensor(time), Streams.of(0, n))
         assert float(process.loss(torch.zeros(n, 1), draw).mean()) == pytest.approx(1, abs=0.03)
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("path", PATHS, ids=repr)
+def test_far_from_the_seam_a_step_is_that_of_a_normal_path(path: Schedule, eta: float) -> None:
+    """On a torus that is long against the noise; the solver hands on its own share of fresh noise."""
+    wide, t, s = Wrapped(path, SPACE), torch.tensor(0.3), torch.tensor(0.2)
+    z, n, sigma = torch.tensor([[1.4]]), torch.tensor([[0.3]]), path.sigma(t)
+    law = Ancestral(eta).law(wide, Tangent(n, sigma), z, t, s, Dense())
+    plain = Affine(path).kernel(Estimate(z - sigma * n, n), z, t, s, eta)
+    torch.testing.assert_close((law.mean, law.std), (plain.mean, plain.std))
+    assert (law.std == 0) == (eta == 0)
+    linear, expected = wide.reverse_linear(z, t, s), Affine(path).reverse_linear(z, t, s)
+    torch.testing.assert_close((linear.mean, linear.std), (expected.mean, expected.std))
 
 
 @pytest.mark.parametrize("path", PATHS, ids=repr)

@@ -75,4 +75,4 @@ def _differences(values: Tensor, kept: Tensor) -> Tensor:
     gap, rise = (v[..., :, None] - v[..., None, :] for v in (values, kept))
     equal = gap.abs() <= torch.finfo(values.dtype).eps * values.abs().amax(-1)[..., None, None]
     slope = (values == kept).to(values)
-    return torch.where(equal, (slope[..., :, None] + slope[..., None, :]) / 2, rise / torch.where(equal, 1, gap))
+    return torch.where(equal, (slope[..., :, None] + slope[..., None, :]) / 2, rise / gap)
