@@ -31,6 +31,10 @@ class Layout(ABC):
         """Add the elements of each sample: `v` shaped like the field, or like its leading axes, to `(B,)`."""
 
     @abstractmethod
+    def average(self, z: Tensor) -> Tensor:
+        """The mean over the elements of each sample, channel by channel; broadcasts against `z`, `(B, L, ...)`."""
+
+    @abstractmethod
     def mask(self, z: Tensor) -> Tensor:
         """Zero the elements that do not exist."""
 
@@ -68,6 +72,9 @@ class Dense(Layout):
 
     def sum(self, v: Tensor) -> Tensor:
         return v.flatten(1).sum(1) if v.ndim > 1 else v
+
+    def average(self, z: Tensor) -> Tensor:
+        return z.mean(1, keepdim=True)
 
     def mask(self, z: Tensor) -> Tensor:
         return z
@@ -108,6 +115,10 @@ class Padded(Layout):
     def sum(self, v: Tensor) -> Tensor:
         return self.mask(v).flatten(1).sum(1)
 
+    def average(self, z: Tensor) -> Tensor:
+        total = self.mask(z).sum(1, keepdim=True)
+        return total / trailing(self.lengths[:, None], total).clamp(min=1)
+
     def mask(self, z: Tensor) -> Tensor:
         return torch.where(trailing(self.present, z), z, torch.zeros((), dtype=z.dtype, device=z.device))
 
@@ -144,6 +155,11 @@ class Ragged(Layout):
     def sum(self, v: Tensor) -> Tensor:
         rows = v.flatten(1).sum(1) if v.ndim > 1 else v
         return torch.zeros(self.count, dtype=v.dtype, device=v.device).index_add(0, self.index, rows)
+
+    def average(self, z: Tensor) -> Tensor:
+        total = z.new_zeros(self.count, *z.shape[1:]).index_add(0, self.index, z)
+        lengths = torch.bincount(self.index, minlength=self.count)
+        return (total / trailing(lengths, total).clamp(min=1))[self.index]
 
     def mask(self, z: Tensor) -> Tensor:
         return z

@@ -2,7 +2,8 @@ r"""What a network says about the data, in coordinates that may be extrapolated.
 
 On a continuous path it is the expected data and noise. Both, and with them the velocity, the score and every step of a
 solver, are combinations of the same two tensors, the state and the network's output, so that an `Estimate` keeps these
-two and one combination is one pass over memory. About classes it is their probabilities.
+two and one combination is one pass over memory. Where points have no mean it is a `Tangent`. About classes it is their
+probabilities.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+
+from geodrift.errors import InputError
 
 
 class Prediction(ABC):
@@ -122,3 +125,31 @@ class Located(Belief):
         """Minus the log-probability of the point nearest to `x`, `(..., D)` to `(...)`."""
         nearest = torch.square(self.points - x[..., None, :]).sum(-1).argmin(-1, keepdim=True)
         return -self.log_probs.gather(-1, nearest)[..., 0]
+
+
+@dataclass(frozen=True, eq=False)
+class Tangent(Prediction):
+    """The direction that leads away from the data, on a space where points have no mean.
+
+    Arguments:
+        v: The expected tangent, shaped like the state: its velocity while `left` grows at unit rate.
+        left: How far the data are along it, broadcasting against `v`.
+    """
+
+    v: Tensor
+    left: Tensor
+
+    @property
+    def x(self) -> Tensor:
+        """There is none.
+
+        Raises:
+            InputError: Always.
+        """
+        raise InputError("points of a curved or periodic space have no mean to predict; use the tangent, v, or finish")
+
+    def extrapolate(self, base: Tangent, scale: float) -> Tangent:
+        return Tangent(base.v + scale * (self.v - base.v), self.left)
+
+    def tempered(self, temperature: float) -> Tangent:
+        return self

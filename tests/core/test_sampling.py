@@ -11,8 +11,8 @@ from torch import Tensor
 from geodrift.embeddings import OneHot, Ordinal
 from geodrift.errors import InputError
 from geodrift.layout import Padded
-from geodrift.prediction import Estimate
-from geodrift.processes import Affine, Bayesian, Flow, Jump, Process, Product
+from geodrift.prediction import Estimate, Tangent
+from geodrift.processes import Affine, Bayesian, Flow, Geodesic, Jump, Process, Product
 from geodrift.processes.accuracy import Quadratic
 from geodrift.processes.families import Categorical
 from geodrift.rng import Streams
@@ -26,12 +26,14 @@ from geodrift.solvers import (
     Langevin,
     PredictorCorrector,
     Reveal,
+    RungeKutta,
     Solver,
     Strang,
     euler,
     heun,
 )
 from geodrift.solvers.grids import Karras, Power
+from geodrift.spaces import Simplex
 from geodrift.state import State
 from geodrift.testing import Counted, Exact, Points, assert_batch_invariant, kolmogorov_smirnov, pick
 
@@ -50,6 +52,7 @@ JOINT = {
     "masked": Product({"nodes": Jump.masked(3), "edges": Jump.masked(3)}),
     "marginal": Product({"nodes": Jump(3, (0.5, 0.3, 0.2)), "edges": Jump.uniform(3, schedule=Cosine())}),
     "evidence": Product(dict.fromkeys(("nodes", "edges"), Bayesian(Categorical(3), Quadratic(20.0)))),
+    "curved": Product({"nodes": Geodesic(Simplex(), embedding=OneHot(3)), "edges": Jump.masked(3)}),
     "mixed": Product({"nodes": Affine(SubVP(), OneHot(3)), "edges": Jump.masked(3)}),
 }
 
@@ -147,6 +150,8 @@ def join(predictions: list[Any]) -> Any:
         return type(first)({name: join([p[name] for p in predictions]) for name in first})
     if isinstance(first, Estimate):
         return Estimate(torch.cat([p.x for p in predictions]), torch.cat([p.n for p in predictions]))
+    if isinstance(first, Tangent):
+        return Tangent(torch.cat([p.v for p in predictions]), first.left)
     return type(first)(*(torch.cat([vars(p)[name] for p in predictions]) for name in vars(first)))
 
 
@@ -157,6 +162,8 @@ def _refused(solver: Solver, process: Product) -> bool:
     no_signal = any(isinstance(p, Affine | Bayesian) and p.schedule.alpha(torch.ones(())) < 1e-6 for p in parts)
     if isinstance(solver, (Ancestral, CTMC)):
         return False
+    if any(isinstance(p, Geodesic) for p in parts) and not isinstance(solver, RungeKutta):
+        return True
     return not any(isinstance(p, Flow) for p in parts) or (isinstance(solver, (S4, Strang)) and no_signal)
 
 

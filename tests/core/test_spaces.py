@@ -6,18 +6,59 @@ import networkx
 import pytest
 import torch
 
-from geodrift.spaces import Categorical, Euclidean, Product, Space, Symmetric
+from geodrift.layout import Padded, Ragged
+from geodrift.spaces import (
+    SPD,
+    Categorical,
+    Centred,
+    Euclidean,
+    Product,
+    Simplex,
+    Space,
+    Sphere,
+    Symmetric,
+    Torus,
+)
 from geodrift.spaces.symmetric import pack, pairs, positions, size, unpack
 from geodrift.state import State
 from geodrift.testing import assert_equivariant, assert_same, check_space
 
-SPACES = [(Euclidean(), (5, 3)), (Symmetric(), (2, 4, 4)), (Symmetric(), (2, 4, 4, 3)), (Symmetric(), (2, 1, 1))]
+SPACES: list[tuple[Space[torch.Tensor], tuple[int, ...]]] = [
+    (Euclidean(), (5, 3)),
+    (Symmetric(), (2, 4, 4)),
+    (Symmetric(), (2, 4, 4, 3)),
+    (Symmetric(), (2, 1, 1)),
+    (Torus(), (5, 3)),
+    (Torus(2 * torch.pi), (7,)),
+    (Sphere(), (5, 2)),
+    (Sphere(), (4, 3, 5)),
+    (SPD(), (4, 3, 3)),
+    (SPD(), (2, 3, 2, 2)),
+    (Simplex(), (5, 3)),
+    (Simplex(), (4, 2, 6)),
+    (Centred(), (3, 4, 2)),
+    (Centred().on(Padded.of(torch.tensor([4, 2, 1]))), (3, 4, 2)),
+]
 
 
 @pytest.mark.parametrize(("space", "shape"), SPACES, ids=str)
 def test_laws(space: Space[torch.Tensor], shape: tuple[int, ...]) -> None:
     generator = torch.Generator().manual_seed(0)
-    check_space(space, torch.randn(shape, generator=generator), 0.1 * torch.randn(shape, generator=generator))
+    z, v = torch.randn(2, *shape, generator=generator)
+    check_space(space, inner(space, z), 0.1 * v)
+
+
+def test_laws_of_centred_rows() -> None:
+    """As many rows as samples, so that the first sample is the first row."""
+    space = Centred(Ragged.of(torch.tensor([1, 3, 2])))
+    check_space(space, torch.arange(12.0).reshape(6, 2).cos(), 0.1 * torch.arange(12.0).reshape(6, 2).sin())
+
+
+def inner(space: Space[torch.Tensor], z: torch.Tensor) -> torch.Tensor:
+    """A point away from the boundary of a space that has one, near `z` elsewhere."""
+    if isinstance(space, SPD):
+        return z @ z.mT + torch.eye(z.shape[-1])
+    return torch.softmax(z / 2, -1) if isinstance(space, Simplex) else z
 
 
 def test_classes_do_not_move() -> None:

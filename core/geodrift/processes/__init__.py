@@ -1,14 +1,16 @@
 """Paths from data to a source, and back."""
 
-from geodrift.prediction import Belief, Estimate, Located, Prediction
+from geodrift.prediction import Belief, Estimate, Located, Prediction, Tangent
 from geodrift.processes.affine import Affine
 from geodrift.processes.anchored import Anchored
 from geodrift.processes.bayesian import Bayesian
+from geodrift.processes.geodesic import Geodesic
 from geodrift.processes.given import Given
 from geodrift.processes.interpolant import Interpolant, Transport
 from geodrift.processes.jump import Jump
 from geodrift.processes.process import Draw, Flow, Move, Process, Scored, has_score
 from geodrift.processes.product import Predictions, Product
+from geodrift.processes.wrapped import Wrapped
 
 __all__ = [
     "Affine",
@@ -18,6 +20,7 @@ __all__ = [
     "Draw",
     "Estimate",
     "Flow",
+    "Geodesic",
     "Given",
     "Interpolant",
     "Jump",
@@ -28,6 +31,8 @@ __all__ = [
     "Process",
     "Product",
     "Scored",
+    "Tangent",
     "Transport",
+    "Wrapped",
     "has_score",
 ]

@@ -150,4 +150,4 @@ class Affine(Scored):
         return Gaussian(grow * z, torch.sqrt(((grow * now.sigma) ** 2 - then.sigma**2).clamp(min=0)))
 
     def finish(self, p: Estimate, z: Tensor, rng: Streams) -> Tensor:
-        return self.embedding.quantize(p.x)
+        return self.embedding.quantize(self.space.project(p.x))

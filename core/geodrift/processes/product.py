@@ -135,7 +135,7 @@ class Product(Process):
         return Predictions({name: part.resolve(raw[name], z[name], times[name]) for name, part in self._on(z).items()})
 
     def loss(self, raw: State, draw: Draw) -> State:
-        fields = {name: part.loss(raw[name], _of(draw, name)) for name, part in self.parts.items()}
+        fields = {name: part.loss(raw[name], _of(draw, name)) for name, part in self._on(draw.z).items()}
         return State(fields, draw.z.layouts)
 
     def kernel(self, p: Predictions, z: State, t: Times, s: Times) -> Joint:
@@ -150,7 +150,7 @@ class Product(Process):
         return Joint(laws, z)
 
     def finish(self, p: Predictions, z: State, rng: Streams) -> State:
-        fields = {name: part.finish(p[name], z[name], rng.on(z.layouts[name])) for name, part in self.parts.items()}
+        fields = {name: part.finish(p[name], z[name], rng.on(z.layouts[name])) for name, part in self._on(z).items()}
         return State(fields, z.layouts).masked()
 
     def velocity(self, p: Predictions, z: State, t: Times) -> State:

@@ -16,7 +16,7 @@ from geodrift.denoiser import Conditions, Denoise
 from geodrift.errors import InputError
 from geodrift.kernel import Kernel
 from geodrift.layout import Layout
-from geodrift.processes import Affine, Bayesian, Process
+from geodrift.processes import Affine, Bayesian, Process, Wrapped
 from geodrift.registry import Share
 from geodrift.rng import Streams
 from geodrift.solvers.solver import Solver, solvers
@@ -28,7 +28,7 @@ class Ancestral(Solver):
     """Draws the next state from the transition law.
 
     Arguments:
-        eta: Fresh noise of affine and Bayesian processes, 0 (none) to 1 (all of the posterior's).
+        eta: Fresh noise of affine, wrapped and Bayesian processes, 0 (none) to 1 (all of the posterior's).
     """
 
     eta: Share = 1.0
@@ -42,7 +42,8 @@ class Ancestral(Solver):
 
     def law(self, part: Process, p: Any, z: Tensor, t: Tensor, s: Tensor, layout: Layout) -> Kernel:
         """The law of one step."""
-        return part.kernel(p, z, t, s, self.eta) if isinstance(part, Affine | Bayesian) else part.kernel(p, z, t, s)
+        eta = (self.eta,) if isinstance(part, Affine | Bayesian | Wrapped) else ()
+        return part.kernel(p, z, t, s, *eta)
 
     def step(
         self, denoise: Denoise, z: Any, t: Tensor, s: Tensor, carry: Any, rng: Streams, cond: Conditions | None = None

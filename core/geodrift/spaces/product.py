@@ -14,12 +14,13 @@ from geodrift.state import State
 
 @dataclass(frozen=True)
 class Product(Space[State]):
-    """The product of the spaces of the fields."""
+    """The product of the spaces of the fields; elements that do not exist are zero, which need not be a point."""
 
     parts: Mapping[str, Space[Tensor]]
 
     def _map(self, z: State, move: Callable[[Space[Tensor], str], Tensor]) -> State:
-        return z.replace({name: move(self.parts[name].on(z.layouts[name]), name) for name in z})
+        layouts = z.layouts
+        return z.replace({name: layouts[name].mask(move(self.parts[name].on(layouts[name]), name)) for name in z})
 
     @property
     def embedded(self) -> bool:  # type: ignore[override]

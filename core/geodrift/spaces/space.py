@@ -1,8 +1,9 @@
 r"""Where a field lives: the few maps that a solver needs to move on it.
 
 A point plus a tangent is :math:`\exp_z(v)`; :math:`\log_z(y)` is the tangent that leads from :math:`z` to :math:`y`.
-On a vector space they are addition and subtraction. A space is told apart from how data are written in it: see
-`geodrift.embeddings`.
+On a vector space they are addition and subtraction. Tangents are written so that the squares of their entries add up to
+their squared length: as ambient vectors mostly, elsewhere in coordinates that the space names. A space is told apart
+from how data are written in it: see `geodrift.embeddings`.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ Point = TypeVar("Point", Tensor, State)
 class Space(ABC, Generic[Point]):
     """A set of points with straight lines.
 
-    Where `embedded` is true, tangents at different points may be added as ambient vectors and the sum projected: then
-    every Runge–Kutta method keeps its order. Elsewhere only exponential maps are left, and they keep the order two.
+    Where `embedded` is true, tangents at different points may be added, and `retract` goes by the sum: then every
+    Runge–Kutta method keeps its order. Elsewhere only exponential maps are left, and they keep the order two.
     """
 
     embedded: ClassVar[bool] = False
@@ -54,7 +55,7 @@ class Space(ABC, Generic[Point]):
         raise InputError(f"{type(self).__name__} has no uniform law; choose a source of its own, such as a normal one")
 
     def retract(self, z: Point, v: Point) -> Point:
-        """Go from `z` by the ambient vector `v`, back onto the space."""
+        """Go from `z` by `v`, a sum of tangents at points nearby, and stay on the space."""
         return self.project(z + v) if self.embedded else self.exp(z, v)
 
     def on(self, layout: Layout) -> Space[Point]:

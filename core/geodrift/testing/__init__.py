@@ -1,5 +1,7 @@
 """Laws, exact denoisers and measures that the tests of the core and of plugins share."""
 
+from geodrift.testing import geodesic as _geodesic  # noqa: F401 - registers its exact denoisers
+from geodrift.testing import wrapped as _wrapped  # noqa: F401 - registers its exact denoisers
 from geodrift.testing.assertions import (
     Counted,
     assert_batch_invariant,
@@ -12,6 +14,7 @@ from geodrift.testing.heavy_tailed import ExactStudentT
 from geodrift.testing.laws import (
     check_accuracy,
     check_embedding,
+    check_gradients,
     check_grid,
     check_row,
     check_schedule,
@@ -40,6 +43,7 @@ __all__ = [
     "assert_same",
     "check_accuracy",
     "check_embedding",
+    "check_gradients",
     "check_grid",
     "check_row",
     "check_schedule",

@@ -71,7 +71,10 @@ def _condition(row: Linear, schedule: Schedule) -> Tensor:
 
 
 def check_space(space: Space[Tensor], z: Tensor, v: Tensor) -> None:
-    """Exponential and logarithm are inverse, projections are idempotent, tangents stay tangent; `v` is short."""
+    """Exponential and logarithm are inverse, projections are idempotent, tangents stay tangent; `v` is short.
+
+    The distance is the same from both ends, derivatives are finite where a step is zero, and a sample moves alone.
+    """
     z, v = space.project(z), space.tangent(space.project(z), v)
     y = space.exp(z, v)
     _close(space.project(y), y, 1e-12)
@@ -80,6 +83,22 @@ def check_space(space: Space[Tensor], z: Tensor, v: Tensor) -> None:
     _close(space.log(z, y), v, 1e-10)
     _close(space.exp(z, space.log(z, y)), y, 1e-10)
     _close(space.exp(z, torch.zeros_like(v)), z, 1e-12)
+    _close(torch.square(space.log(z, y)).sum(), torch.square(space.log(y, z)).sum(), 1e-10)
+    _close(space.retract(z, 1e-4 * v), space.exp(z, 1e-4 * v), 1e-6)
+    _close(space.exp(z[:1], v[:1]), y[:1], 1e-12)
+    check_gradients(space, z, z)
+
+
+def check_gradients(space: Space[Tensor], z: Tensor, y: Tensor) -> None:
+    """The maps between two points, and the projection there, have finite values and finite derivatives."""
+    one, other = z.detach().clone().requires_grad_(), y.detach().clone().requires_grad_()
+    way = space.log(one, other)
+    weights = torch.cos(torch.arange(z.numel(), dtype=z.dtype)).reshape(z.shape)
+    for found in (way, space.exp(one, way), space.retract(one, way), space.project(one), space.tangent(one, other)):
+        total = (found * weights).sum()
+        slopes = torch.autograd.grad(total, [one, other], retain_graph=True, materialize_grads=True)
+        for value in (found, *slopes):
+            assert torch.all(torch.isfinite(value)), f"{space} has a value or a derivative that is not finite"
 
 
 def check_grid(grid: Grid) -> None:

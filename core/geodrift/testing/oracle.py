@@ -121,7 +121,7 @@ def _(part: Affine, posterior: Tensor, z: Tensor, points: Tensor, std: Tensor | 
     x, blur = _centres(part, points, std)
     at = part.at(t, z[..., None])
     gain = at.alpha * torch.square(blur) / (torch.square(at.alpha * blur) + torch.square(at.sigma))
-    mean = _weigh(posterior, x + gain * (z[..., None] - at.alpha * x))
+    mean = weigh(posterior, x + gain * (z[..., None] - at.alpha * x))
     now = part.at(t, z)
     return Estimate(mean, (z - now.alpha * mean) / now.sigma)
 
@@ -148,6 +148,7 @@ def _centres(part: Affine, points: Tensor, std: Tensor | None) -> tuple[Tensor, 
     return x.movedim(0, -1), trailing(blur, x).movedim(0, -1)
 
 
-def _weigh(posterior: Tensor, values: Tensor) -> Tensor:
+def weigh(posterior: Tensor, values: Tensor) -> Tensor:
+    """The mean of values `(B, ..., M)` over a posterior of points, `(B, M)`."""
     weights = posterior.reshape(len(posterior), *(1,) * (values.ndim - 2), -1)
     return (weights * values).sum(-1)
