@@ -6,8 +6,19 @@ A sample's output may depend on its own input alone; then one backward pass of t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+
+@contextmanager
+def differentiable() -> Iterator[None]:
+    """Where gradients are taken whatever the caller does; the fused kernels of attention have no second derivative."""
+    with torch.inference_mode(False), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+        yield
 
 
 def pull(u: Tensor, v: Tensor, w: Tensor) -> Tensor:

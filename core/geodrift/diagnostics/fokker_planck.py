@@ -14,23 +14,20 @@ also exactly the mismatch of likelihoods: with :math:`q` the density that the mo
 :math:`\log q_t(z_t) - \varphi(z_t, t)` grows along the flow at the rate :math:`-R`.
 
 References:
-    | Closing the ODE-SDE gap in score-based diffusion models through the Fokker-Planck equation (Deveney et al., 2023), https://arxiv.org/abs/2311.15996
+    | Closing the ODE-SDE Gap in Score-Based Diffusion Models (Deveney et al., 2023), https://arxiv.org/abs/2311.15996
     | FP-Diffusion (Lai et al., 2023), https://arxiv.org/abs/2210.04296
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from geodrift.denoiser import Conditions, Denoise, samples
-from geodrift.diagnostics.differentials import pull, push
+from geodrift.diagnostics.differentials import differentiable, pull, push
 from geodrift.diagnostics.fields import score
 from geodrift.diagnostics.flat import Flat
 from geodrift.diagnostics.traces import ExactTrace, Trace
@@ -80,7 +77,7 @@ def score_residual(
     Raises:
         InputError: When a field has no score.
     """
-    with _differentiable():
+    with differentiable():
         flow = _flow(denoise, z, t, cond)
         growth = (trace or ExactTrace())(flow.u, flow.v, rng) + (flow.u * flow.s).sum(1)
         return flow.flat.split(push(flow.s, flow.t, torch.ones_like(flow.t)) + pull(growth, flow.v, _ones(growth)))
@@ -90,7 +87,7 @@ def density_residual(
     density: Density, z: Any, t: Any, rng: Streams, trace: Trace | None = None, cond: Conditions | None = None
 ) -> Tensor:
     """The residual :math:`R` of each sample, `(B,)`, of a model whose score is the gradient of its log-density."""
-    with _differentiable():
+    with differentiable():
         flow = _flow(density, z, t, cond)
         log_prob = density.log_prob(flow.flat.split(flow.v), flow.t)
         change = pull(log_prob, flow.t, _ones(log_prob))
@@ -132,13 +129,6 @@ def _flow(denoise: Denoise, z: Any, t: Any, cond: Conditions | None) -> _Flow:
     return _Flow(
         flat, v, clock, flat.join(score(process, p, state, clock)), flat.join(process.velocity(p, state, clock))
     )
-
-
-@contextmanager
-def _differentiable() -> Iterator[None]:
-    # The fused kernels of attention have no second derivative.
-    with torch.inference_mode(False), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
-        yield
 
 
 def _ones(values: Tensor) -> Tensor:

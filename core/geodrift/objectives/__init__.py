@@ -1,5 +1,7 @@
 """What training minimises."""
 
-from geodrift.objectives.matching import Loss, Matching, objectives
+from geodrift.objectives.fokker_planck import FokkerPlanck
+from geodrift.objectives.matching import Matching
+from geodrift.objectives.objective import Loss, Objective, objectives
 
-__all__ = ["Loss", "Matching", "objectives"]
+__all__ = ["FokkerPlanck", "Loss", "Matching", "Objective", "objectives"]

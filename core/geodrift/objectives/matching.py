@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,25 +17,16 @@ from torch import Tensor
 from geodrift.conditioning import drop
 from geodrift.denoiser import Conditions, Denoiser, samples
 from geodrift.errors import unknown
+from geodrift.objectives.objective import Loss, Objective, objectives
 from geodrift.objectives.times import TimeLaw, Uniform
-from geodrift.registry import Role, Share
+from geodrift.registry import Share
 from geodrift.rng import Streams
 from geodrift.state import State
 
 
-class Loss(NamedTuple):
-    """The number to minimise and the mean error of each field."""
-
-    total: Tensor
-    parts: dict[str, Tensor]
-
-
-objectives = Role("objective")
-
-
 @objectives.register("matching")
 @dataclass(frozen=True)
-class Matching:
+class Matching(Objective):
     """The matching objective.
 
     Arguments:
@@ -49,9 +40,7 @@ class Matching:
     condition_dropout: Share = 0.1
 
     def __call__(self, denoiser: Denoiser, x: Any, cond: Conditions, rng: Streams) -> Loss:
-        count, device = samples(x), x.device
-        strata = (torch.arange(count, device=device) + rng.uniform(torch.empty(count, device=device))) / count
-        t = self.times.place(strata).to(torch.get_default_dtype())
+        t = self.times.stratified(samples(x), x.device, rng)
         x = denoiser.process.enter(x, cond)
         draw = denoiser.process.corrupt(x, t, rng)
         raw = denoiser.raw(draw.z, t, drop(cond, self.condition_dropout, rng, denoiser.process.anchors))

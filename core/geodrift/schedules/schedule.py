@@ -62,7 +62,9 @@ def _derivative(scale: Callable[[Tensor], Tensor], t: Tensor) -> Tensor:
     with torch.inference_mode(False), torch.enable_grad():
         u = t if again else t.detach().clone().requires_grad_()
         value = scale(u)
-        return torch.autograd.grad(value.sum(), u, create_graph=again)[0] if value.requires_grad else torch.zeros_like(t)
+        if not value.requires_grad:
+            return torch.zeros_like(t)
+        return torch.autograd.grad(value.sum(), u, create_graph=again)[0]
 
 
 class Schedule(ABC):

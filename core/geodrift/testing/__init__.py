@@ -7,6 +7,7 @@ from geodrift.testing.assertions import (
     assert_invariant,
     assert_padding_ignored,
 )
+from geodrift.testing.exact import Exact, Law
 from geodrift.testing.laws import (
     check_embedding,
     check_grid,
@@ -15,7 +16,8 @@ from geodrift.testing.laws import (
     check_space,
     check_time_law,
 )
-from geodrift.testing.oracle import Exact, Points
+from geodrift.testing.mixture import Mixture
+from geodrift.testing.oracle import Points
 from geodrift.testing.orders import Moments, Probe, order, propagate, run
 from geodrift.testing.states import assert_same, pick, ragged, widen
 from geodrift.testing.statistics import chi_square, correlation, kolmogorov_smirnov
@@ -23,6 +25,8 @@ from geodrift.testing.statistics import chi_square, correlation, kolmogorov_smir
 __all__ = [
     "Counted",
     "Exact",
+    "Law",
+    "Mixture",
     "Moments",
     "Points",
     "Probe",
