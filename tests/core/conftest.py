@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from geodrift.diagnostics.traces import traces
 from geodrift.objectives.times import time_laws
 from geodrift.parametrization import Linear, parametrizations
 from geodrift.registry import Role
@@ -33,6 +34,7 @@ PARTS = {
     "any_solver": _registered(solvers),
     "grid": _registered(grids),
     "time_law": _registered(time_laws),
+    "trace": _registered(traces),
 }
 
 

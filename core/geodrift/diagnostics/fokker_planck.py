@@ -115,7 +115,7 @@ def likelihood_gap(density: Density, z: Any, times: Tensor, rng: Streams, trace:
         k2, r2 = rates(v + h / 2 * k1, middle)
         k3, r3 = rates(v + h / 2 * k2, middle)
         k4, r4 = rates(v + h * k3, s)
-        v, gap = v + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4), gap + h / 6 * (r1 + 2 * r2 + 2 * r3 + r4)
+        v, gap = v + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4), gap - h / 6 * (r1 + 2 * r2 + 2 * r3 + r4)
     return gap
 
 
