@@ -39,8 +39,8 @@ from geodrift.rng import Streams
 class Density(Denoise, Protocol):
     """A denoiser with a log-density of its own."""
 
-    def log_prob(self, z: Any, t: Any) -> Tensor:
-        """The log-density :math:`\\varphi` of each sample at the time `t`, `(B,)`."""
+    def log_prob(self, z: Any, t: Any, cond: Conditions | None = None) -> Tensor:
+        """The log-density :math:`\\varphi` of each sample at the time `t`, `(B,)`, up to a number of the time's."""
 
 
 class _Flow(NamedTuple):
@@ -89,7 +89,7 @@ def density_residual(
     """The residual :math:`R` of each sample, `(B,)`, of a model whose score is the gradient of its log-density."""
     with differentiable():
         flow = _flow(density, z, t, cond)
-        log_prob = density.log_prob(flow.flat.split(flow.v), flow.t)
+        log_prob = density.log_prob(flow.flat.split(flow.v), flow.t, cond)
         change = pull(log_prob, flow.t, _ones(log_prob))
         along = (pull(log_prob, flow.v, _ones(log_prob)) * flow.u).sum(1)
         return change + along + (trace or ExactTrace())(flow.u, flow.v, rng)

@@ -60,7 +60,7 @@ class Exact:
     def __call__(self, z: Any, t: Any, cond: Conditions | None = None) -> Any:
         return self.law.predict(self.process, z, t)
 
-    def log_prob(self, z: Any, t: Any) -> Tensor:
+    def log_prob(self, z: Any, t: Any, cond: Conditions | None = None) -> Tensor:
         """Log-density of the state at time `t`, `(B,)`, up to a number where the process says so."""
         return torch.logsumexp(self.law.log_joint(self.process, z, t), -1)
 
