@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from geodrift.diagnostics.traces import traces
 from geodrift.objectives.times import time_laws
 from geodrift.parametrization import Linear, parametrizations
 from geodrift.processes.accuracy import accuracies
@@ -38,6 +39,7 @@ PARTS = {
     "grid": _registered(grids),
     "time_law": _registered(time_laws),
     "accuracy": _registered(accuracies),
+    "trace": _registered(traces),
 }
 
 

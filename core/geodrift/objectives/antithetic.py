@@ -16,7 +16,8 @@ from typing import Any
 from torch import Tensor
 
 from geodrift.denoiser import Conditions, Denoiser
-from geodrift.objectives.matching import Matching, objectives
+from geodrift.objectives.matching import Matching
+from geodrift.objectives.objective import objectives
 from geodrift.processes import Draw
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,26 +18,17 @@ from geodrift.conditioning import drop
 from geodrift.couplings import Coupling, Independent
 from geodrift.denoiser import Conditions, Denoiser, samples
 from geodrift.errors import unknown
+from geodrift.objectives.objective import Loss, Objective, objectives
 from geodrift.objectives.times import LATEST, TimeLaw, Uniform
 from geodrift.processes import Draw
-from geodrift.registry import Role, Share
+from geodrift.registry import Share
 from geodrift.rng import Streams
 from geodrift.state import State
 
 
-class Loss(NamedTuple):
-    """The number to minimise and the mean error of each field."""
-
-    total: Tensor
-    parts: dict[str, Tensor]
-
-
-objectives = Role("objective")
-
-
 @objectives.register("matching")
 @dataclass(frozen=True)
-class Matching:
+class Matching(Objective):
     """The matching objective.
 
     Arguments:
@@ -56,11 +47,9 @@ class Matching:
     coupling: Coupling = field(default_factory=Independent)
 
     def __call__(self, denoiser: Denoiser, x: Any, cond: Conditions, rng: Streams) -> Loss:
-        count, device = samples(x), x.device
-        strata = (torch.arange(count, device=device) + rng.uniform(torch.empty(count, device=device))) / count
-        t = self.times.place(strata).to(torch.get_default_dtype())
         process = denoiser.process
         process.admit(self.times.place(LATEST).float())
+        t = self.times.stratified(samples(x), x.device, rng)
         x = process.enter(x.check() if isinstance(x, State) else x, cond)
         draw = process.corrupt(x, t, rng, self.coupling.pair(process, x, cond, rng))
         seen = drop(self.coupling.left(cond), self.condition_dropout, rng, process.anchors)

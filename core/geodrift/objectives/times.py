@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from geodrift.registry import Positive, Share, role
+from geodrift.rng import Streams
 
 LATEST = torch.tensor(1 - 2.0**-53, dtype=torch.float64)
 """The largest uniform number."""
@@ -19,6 +20,11 @@ class TimeLaw(ABC):
 
     @abstractmethod
     def place(self, u: Tensor) -> Tensor: ...
+
+    def stratified(self, count: int, device: torch.device, rng: Streams) -> Tensor:
+        """One time for each of `count` samples, one of them in each of as many equal shares of the law."""
+        strata = (torch.arange(count, device=device) + rng.uniform(torch.empty(count, device=device))) / count
+        return self.place(strata).to(torch.get_default_dtype())
 
 
 time_laws = role("time law", TimeLaw)

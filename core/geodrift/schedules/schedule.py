@@ -59,10 +59,13 @@ class Coefficients:
 def derivative(scale: Callable[[Tensor], Tensor], t: Tensor) -> Tensor:
     """The derivative of a function of time, elementwise."""
     # Reverse mode: forward mode takes ten times as long, torch.func imports a compiler at its first call.
+    again = t.requires_grad and torch.is_grad_enabled()
     with torch.inference_mode(False), torch.enable_grad():
-        u = t.detach().clone().requires_grad_()
+        u = t if again else t.detach().clone().requires_grad_()
         value = scale(u)
-        return torch.autograd.grad(value.sum(), u)[0] if value.requires_grad else torch.zeros_like(t)
+        if not value.requires_grad:
+            return torch.zeros_like(t)
+        return torch.autograd.grad(value.sum(), u, create_graph=again)[0]
 
 
 class Schedule(ABC):

@@ -7,6 +7,7 @@ from geodrift.solvers.reveal import Reveal
 from geodrift.solvers.runge_kutta import RungeKutta, euler, heun, midpoint, rk4
 from geodrift.solvers.solver import Solver, solvers
 from geodrift.solvers.splitting import S4, Strang
+from geodrift.solvers.teleport import Teleport, suggest_skip
 
 __all__ = [
     "CTMC",
@@ -19,9 +20,11 @@ __all__ = [
     "RungeKutta",
     "Solver",
     "Strang",
+    "Teleport",
     "euler",
     "heun",
     "midpoint",
     "rk4",
     "solvers",
+    "suggest_skip",
 ]

@@ -10,6 +10,7 @@ from geodrift.testing.assertions import (
     assert_padding_ignored,
 )
 from geodrift.testing.evidence import Averaged
+from geodrift.testing.exact import Exact, Law
 from geodrift.testing.heavy_tailed import ExactStudentT
 from geodrift.testing.laws import (
     check_accuracy,
@@ -21,7 +22,8 @@ from geodrift.testing.laws import (
     check_space,
     check_time_law,
 )
-from geodrift.testing.oracle import Exact, Points
+from geodrift.testing.mixture import Mixture
+from geodrift.testing.oracle import Points
 from geodrift.testing.orders import Moments, Probe, order, propagate, run
 from geodrift.testing.states import assert_same, pick, ragged, widen
 from geodrift.testing.statistics import chi_square, correlation, kolmogorov_smirnov
@@ -33,6 +35,8 @@ __all__ = [
     "Exact",
     "ExactStudentT",
     "ExactTransport",
+    "Law",
+    "Mixture",
     "Moments",
     "Points",
     "Probe",

@@ -13,7 +13,8 @@ from geodrift.processes import Affine, Bayesian
 from geodrift.processes.families import Categorical
 from geodrift.processes.periodic import Periodic
 from geodrift.processes.von_mises import VonMisesFlow
-from geodrift.testing.oracle import Exact, average, beliefs, log_likelihood
+from geodrift.testing.exact import Exact
+from geodrift.testing.oracle import average, beliefs, log_likelihood
 
 
 class Averaged:

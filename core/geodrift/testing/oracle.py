@@ -1,4 +1,4 @@
-r"""Denoisers that are exact, for data whose law is known.
+r"""Data that are one of some points.
 
 The data are a weighted set of points, in a real field each blurred by a normal law. One point is a Gaussian, several
 are a mixture, points without blur are an empirical law, points that are classes any law of classes. The posterior of
@@ -18,16 +18,17 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from geodrift.denoiser import Conditions
 from geodrift.layout import Dense, trailing
 from geodrift.processes import Affine, Belief, Estimate, Jump, Predictions, Process, Product
 from geodrift.rng import Streams
 from geodrift.state import State
+from geodrift.testing.exact import Law
+from geodrift.testing.mixture import Mixture
 from geodrift.testing.states import pick
 
 
 @dataclass(frozen=True, eq=False)
-class Points:
+class Points(Law):
     """A law of data: one of these points, plus normal noise where the data are real.
 
     Arguments:
@@ -52,45 +53,31 @@ class Points:
 
         return centres.map(blur) if isinstance(centres, State) else blur(centres)
 
-
-class Exact:
-    """The exact denoiser of a process on data with this law.
-
-    Arguments:
-        process: Any process with a registered likelihood, or a product of them.
-        law: The law of the data.
-    """
-
-    def __init__(self, process: Process, law: Points) -> None:
-        self.process, self.law = process, law
-
-    def __call__(self, z: Any, t: Any, cond: Conditions | None = None) -> Any:
-        posterior = torch.softmax(self._joint(z, t), -1)
-        if not isinstance(self.process, Product):
-            return average(self.process, posterior, z, self.law.points, self.law.std, t)
-        times = self.process.times(t, z)
-        return Predictions(
-            {
-                name: average(part, posterior, z[name], self.law.points[name], self.law.std, times[name])
-                for name, part in self.process.parts.items()
-            }
-        )
-
-    def log_prob(self, z: Any, t: Any) -> Tensor:
-        """Log-density of the state at time `t`, `(B,)`, up to a number where the process says so."""
-        return torch.logsumexp(self._joint(z, t), -1)
-
-    def _joint(self, z: Any, t: Any) -> Tensor:
-        law, process = self.law, self.process
+    def log_joint(self, process: Process, z: Any, t: Any) -> Tensor:
         if not isinstance(process, Product):
-            fields = [Dense().mask(log_likelihood(process, z, law.points, law.std, t))]
+            fields = [Dense().mask(log_likelihood(process, z, self.points, self.std, t))]
         else:
             times = process.times(t, z)
             fields = [
-                z.layouts[name].mask(log_likelihood(part, z[name], law.points[name], law.std, times[name]))
+                z.layouts[name].mask(log_likelihood(part, z[name], self.points[name], self.std, times[name]))
                 for name, part in process.parts.items()
             ]
-        return torch.log(law.weights) + torch.stack([v.reshape(len(v), -1, v.shape[-1]).sum(1) for v in fields]).sum(0)
+        return torch.log(self.weights) + torch.stack([v.reshape(len(v), -1, v.shape[-1]).sum(1) for v in fields]).sum(0)
+
+    def predict(self, process: Process, z: Any, t: Any) -> Any:
+        posterior = torch.softmax(self.log_joint(process, z, t), -1)
+        if not isinstance(process, Product):
+            return average(process, posterior, z, self.points, self.std, t)
+        times = process.times(t, z)
+        return Predictions(
+            {
+                name: average(part, posterior, z[name], self.points[name], self.std, times[name])
+                for name, part in process.parts.items()
+            }
+        )
+
+    def mixture(self) -> Mixture:
+        return Mixture.blurred(self.points, self.weights, self.std)
 
 
 @singledispatch

@@ -22,7 +22,7 @@ from geodrift.denoiser import Denoiser
 from geodrift.domain import Reading
 from geodrift.errors import InputError
 from geodrift.model import Model, restore
-from geodrift.objectives import Matching, objectives
+from geodrift.objectives import Objective, objectives
 from geodrift.plugins import domain as find
 from geodrift.solvers import solvers
 from geodrift.solvers.grids import grids
@@ -35,9 +35,9 @@ Watch = Callable[[Progress, float], None]
 REPORTING = {"steps", "log_every", "save_every", "sample_every", "samples", "keep", "tensorboard"}
 
 
-def objective(config: Config) -> Matching:
+def objective(config: Config) -> Objective:
     """What a config asks to minimise."""
-    built: Matching = objectives.build({"kind": "matching", **config.objective})
+    built: Objective = objectives.build({"kind": "matching", **config.objective})
     return built
 
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from geodrift.config import Train
 from geodrift.denoiser import Denoiser
 from geodrift.errors import InputError
-from geodrift.objectives import Loss, Matching
+from geodrift.objectives import Loss, Objective
 from geodrift.train.data import Feed
 from geodrift.train.ema import MovingAverage
 
@@ -40,7 +40,7 @@ class Trainee(nn.Module):
         objective: What it minimises.
     """
 
-    def __init__(self, denoiser: Denoiser, objective: Matching) -> None:
+    def __init__(self, denoiser: Denoiser, objective: Objective) -> None:
         super().__init__()
         self.denoiser, self.objective = denoiser, objective
 
@@ -115,7 +115,7 @@ class _Means:
         return {**means, "steps_per_second": self.count / max(seconds, 1e-9)}
 
 
-def run(fabric: Fabric, progress: Progress, objective: Matching, feed: Feed, config: Train, watch: Watchers) -> None:
+def run(fabric: Fabric, progress: Progress, objective: Objective, feed: Feed, config: Train, watch: Watchers) -> None:
     """Train until `config.steps`.
 
     Raises:
