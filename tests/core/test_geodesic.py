@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from geodrift.couplings import Assignment
 from geodrift.errors import InputError
 from geodrift.kernel import Delta
 from geodrift.prediction import Tangent
@@ -94,6 +95,18 @@ def test_a_step_of_the_transition_law_goes_along_the_geodesic() -> None:
     law = process.kernel(process.resolve(process.heading(draw.z, x, n), draw.z, t), draw.z, t, s)
     assert isinstance(law, Delta)
     torch.testing.assert_close(law.at, process.corrupt(x, s, Streams.of(0, 6), n).z)
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_a_coupling_shortens_the_geodesics(name: str) -> None:
+    """Distances are those of the space, so that pairs across the seam of a torus are near."""
+    process, shape = PATHS[name]
+    x, n = data(process, (64, *shape[1:])), process.partner(torch.zeros(64, *shape[1:]), Streams.of(1, 64))
+    paired = Assignment().pair(process, x, {}, Streams.of(1, 64))
+    shorter, independent = (torch.square(process.space.log(x, v)).sum() for v in (paired, n))
+    assert shorter < 0.9 * independent
+    assert torch.equal(paired.flatten(1).sum(1).sort()[0], n.flatten(1).sum(1).sort()[0])
+    assert torch.equal(process.start(n, Streams.of(0, 64)), n)
 
 
 def test_what_a_geodesic_path_does_not_have_is_refused() -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from geodrift.couplings import Assignment
 from geodrift.errors import InputError
 from geodrift.layout import Dense
 from geodrift.prediction import Estimate, Tangent
@@ -227,5 +228,7 @@ def test_what_a_torus_does_not_allow_is_refused() -> None:
         Wrapped(VP())
     with pytest.raises(InputError, match="does not cover Torus"):
         Wrapped(EDM(0.2))
+    with pytest.raises(InputError, match="use the independent coupling"):
+        Assignment().pair(Wrapped(EDM(PERIOD), SPACE), torch.zeros(2, 1), {}, Streams.of(0, 2))
     with pytest.raises(InputError, match="no mean to predict"):
         _ = Tangent(torch.zeros(1), torch.ones(1)).x

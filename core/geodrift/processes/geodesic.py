@@ -68,8 +68,14 @@ class Geodesic(Flow):
     def on(self, layout: Layout) -> Geodesic:
         return self if self.space.on(layout) is self.space else replace(self, space=self.space.on(layout))
 
+    def embed(self, x: Tensor) -> Tensor:
+        return self.space.project(self.embedding.embed(x))
+
     def prior(self, like: Tensor, rng: Streams, t: Any = 1.0) -> Tensor:
-        return self.partner(like, rng)
+        return self.start(self.partner(like, rng), rng, t)
+
+    def start(self, n: Tensor, rng: Streams, t: Any = 1.0) -> Tensor:
+        return n
 
     def partner(self, x: Tensor, rng: Streams) -> Tensor:
         x = self.embedding.embed(x)
@@ -77,7 +83,7 @@ class Geodesic(Flow):
 
     def corrupt(self, x: Tensor, t: Tensor, rng: Streams, n: Tensor | None = None) -> Draw:
         n = self.partner(x, rng) if n is None else n
-        x = self.space.project(self.embedding.embed(x))
+        x = self.embed(x)
         z = self.space.exp(x, self.at(t, x).sigma * self.space.log(x, n))
         return Draw(z, x, n, t)
 

@@ -75,15 +75,15 @@ class Wrapped(Scored):
         """The law of the state at time `t`, given the data."""
         return WrappedNormal(x, self.at(t, x).sigma, self.space)
 
+    def embed(self, x: Tensor) -> Tensor:
+        return self.space.project(self.embedding.embed(x))
+
     def prior(self, like: Tensor, rng: Streams, t: Any = 1.0) -> Tensor:
         return self.space.uniform(self.embedding.embed(like), rng)
 
-    def partner(self, x: Tensor, rng: Streams) -> Tensor:
-        return rng.normal(self.embedding.embed(x))
-
     def corrupt(self, x: Tensor, t: Tensor, rng: Streams, n: Tensor | None = None) -> Draw:
-        n = self.partner(x, rng) if n is None else n
-        x = self.embedding.embed(x)
+        x = self.embed(x)
+        n = rng.normal(x) if n is None else n
         return Draw(self.space.exp(x, self.at(t, x).sigma * n), x, n, t)
 
     def inputs(self, z: Tensor, t: Tensor) -> Tensor:
