@@ -176,7 +176,7 @@ def test_the_best_answer_is_the_exact_one(normalised: bool) -> None:
     law = Points(mixture().points, mixture().weights)
     exact = Exact(process, law)
     raw = (exact(z, t).v / process.scale(z, t)).requires_grad_()
-    posterior = torch.softmax(exact._joint(z, t), -1)[0]
+    posterior = torch.softmax(law.log_joint(process, z, t), -1)[0]
     losses = [process.loss(raw, Draw(z, x[None], x[None], t)) for x in law.points]
     (slope,) = torch.autograd.grad(sum(w * loss.sum() for w, loss in zip(posterior, losses, strict=True)), raw)
     torch.testing.assert_close(slope, torch.zeros(1, 1), rtol=0, atol=1e-12)
