@@ -47,15 +47,16 @@ def _candidate(c: Tensor, rng: Streams) -> tuple[Tensor, Tensor]:
     side = torch.cos(math.pi * rng.uniform(c))
     cosine = (q + side) / (1 + q * side)
     level = (1 + rho**2) / (2 * slope) - c * cosine
-    accepted = torch.log(level / rng.uniform(c)) + 1 - level >= 0
+    rejected = torch.log(level / rng.uniform(c)) + 1 - level < 0
     angle = torch.arccos(cosine.clamp(-1, 1))
-    return torch.where(rng.uniform(c) < 0.5, angle, -angle), accepted
+    return torch.where(rng.uniform(c) < 0.5, angle, -angle), ~rejected
 
 
 def draw(c: Tensor, rng: Streams) -> Tensor:
     """Angles around zero with these concentrations, in float64.
 
-    Every element takes the first accepted of its own candidates, so that it depends on its stream alone.
+    Every element takes the first accepted of its own candidates, so that it depends on its stream alone. What is not a
+    number stays none.
     """
     c, own = c.to(torch.float64), rng.split()
     angle, done = _candidate(c, own)

@@ -84,6 +84,8 @@ def test_a_draw_does_not_depend_on_its_batch() -> None:
         return torch.cat([draw(c[index], rng), rng.uniform(c[index])], 1)
 
     assert_batch_invariant(drawn, 8)
+    broken = draw(torch.tensor([1.0, torch.nan]), Streams.of(0, 2))
+    assert torch.isnan(broken).tolist() == [False, True], "and it ends"
     assert VonMises(torch.zeros(8, 5, dtype=torch.float32), c.float()).sample(Streams.of(0, 8)).dtype == torch.float32
 
 

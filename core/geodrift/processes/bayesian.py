@@ -4,7 +4,7 @@ In natural coordinates all families are one law. Evidence of accuracy :math:`\rh
 and more evidence, up to :math:`\rho'`, are
 
 .. math:: h = \rho\,e(x) + \sqrt\rho\,\varepsilon, \qquad
-   h' = h + (\rho' - \rho)\,e(x) + \sqrt{\rho' - \rho}\,\varepsilon',
+   h' = h + (\rho' - \rho)\,e(x) + \sqrt{\rho' - \rho}\,\varepsilon':
 
 nothing at :math:`t = 1`, and the belief of the receiver is conjugate to it. The state is kept as
 :math:`z = h / \sqrt\rho = \sqrt\rho\,e(x) + \varepsilon`, an affine path with signal :math:`\sqrt\rho` and unit noise:
