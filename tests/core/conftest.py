@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from geodrift.diagnostics.traces import traces
+from geodrift.objectives.collocation import collocations
 from geodrift.objectives.times import time_laws
 from geodrift.parametrization import Linear, parametrizations
 from geodrift.registry import Role
@@ -35,6 +36,7 @@ PARTS = {
     "grid": _registered(grids),
     "time_law": _registered(time_laws),
     "trace": _registered(traces),
+    "collocation": _registered(collocations),
 }
 
 

@@ -118,7 +118,10 @@ def test_a_wrong_law_is_seen() -> None:
     skewed = Mixture(line().means, numbers(0.4, 0.25, 0.35), line().covariances)
     assert apart(right, replace(right, law=skewed).generated("ode")) > SLACK * measured("line-vp")
     wider = Mixture(line().means, line().weights, line().covariances * 3)
-    assert kolmogorov_smirnov(replace(right, law=wider).generated("ode"), lambda x: line().cdf(x, torch.ones(1))) > SLACK * PERCENT
+    assert (
+        kolmogorov_smirnov(replace(right, law=wider).generated("ode"), lambda x: line().cdf(x, torch.ones(1)))
+        > SLACK * PERCENT
+    )
     hasty = replace(CASES["masked"], steps=1)
     assert apart(hasty, hasty.generated("ancestral")) > SLACK * measured("masked")
 
