@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from geodrift.diagnostics.traces import traces
+from geodrift.objectives.collocation import collocations
 from geodrift.objectives.times import time_laws
 from geodrift.parametrization import Linear, parametrizations
 from geodrift.processes.accuracy import accuracies
@@ -40,6 +41,7 @@ PARTS = {
     "time_law": _registered(time_laws),
     "accuracy": _registered(accuracies),
     "trace": _registered(traces),
+    "collocation": _registered(collocations),
 }
 
 

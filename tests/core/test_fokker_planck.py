@@ -1,4 +1,4 @@
-"""Laws of the Fokker–Planck residual, on exact and on wrong scores, and of the objective that adds it."""
+"""Laws of the Fokker–Planck residual, on exact and on wrong scores, in closed forms."""
 
 from __future__ import annotations
 
@@ -8,19 +8,14 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from geodrift.denoiser import Denoiser
 from geodrift.diagnostics.differentials import differentiable, push
 from geodrift.diagnostics.fokker_planck import density_residual, likelihood_gap, score_residual
-from geodrift.diagnostics.traces import ExactTrace, Hutchinson, Trace
-from geodrift.embeddings import OneHot
-from geodrift.errors import InputError
-from geodrift.layout import Padded
-from geodrift.objectives import FokkerPlanck, Matching, Objective, objectives
-from geodrift.parametrization import Linear, Noise, Velocity
+from geodrift.diagnostics.traces import ExactTrace, Hutchinson
+from geodrift.parametrization import Linear, Velocity
 from geodrift.prediction import Estimate
-from geodrift.processes import Affine, Jump, Product
+from geodrift.processes import Affine, Product
 from geodrift.rng import Streams
 from geodrift.schedules import VP, Rectified, Schedule
 from geodrift.solvers import EulerMaruyama, rk4
@@ -179,68 +174,3 @@ def test_a_steep_score_parts_the_sde_from_the_ode(d: float) -> None:
     z = torch.linspace(-2, 2, 12)[:, None]
     residual = score_residual(steep, z, 0.5, RNG).detach()
     torch.testing.assert_close(residual, -beta * d * (1 + d) * z)
-
-
-class Net(nn.Module):
-    """A small smooth network of one number, on tensors or on the fields of a state."""
-
-    def __init__(self, width: int = 16) -> None:
-        super().__init__()
-        smooth = nn.Softplus(20.0)
-        self.body = nn.Sequential(nn.Linear(2, width), smooth, nn.Linear(width, width), smooth, nn.Linear(width, 1))
-
-    def forward(self, z: Any, t: Tensor, cond: Any) -> Any:
-        if isinstance(z, State):
-            return z.map(lambda v: self.forward(v, t, cond)).masked()
-        clock = 4 * t.reshape(-1, *(1,) * (z.ndim - 1)).expand(*z.shape[:-1], 1)
-        return self.body(torch.cat([z, clock], -1))
-
-
-def test_the_objective_adds_the_weighted_residual(trace: Trace) -> None:
-    """Linear in the weight, the base untouched, and a gradient for every weight of the network."""
-    x = torch.linspace(-1, 1, 8)[:, None]
-    denoiser = Denoiser(Net(), Affine(VP(), parametrization=Noise()))
-    base = Matching()(denoiser, x, {}, Streams.of(0, 8))
-    small, large = (FokkerPlanck(w, trace=trace)(denoiser, x, {}, Streams.of(0, 8)) for w in (0.5, 2.0))
-    assert float(small.parts["residual"]) > 0
-    assert small.parts["loss"] == base.parts["loss"]
-    torch.testing.assert_close(small.total - base.total, 0.5 * small.parts["residual"])
-    torch.testing.assert_close(large.total - base.total, 2.0 * small.parts["residual"])
-    (large.total - base.total).backward()
-    gradients = [p.grad for p in denoiser.parameters()]
-    assert all(g is not None and torch.isfinite(g).all() for g in gradients)
-    assert sum(float(g.abs().sum()) for g in gradients if g is not None) > 0
-
-
-def test_a_config_names_it_and_its_parts() -> None:
-    built = objectives.build(
-        {
-            "kind": "fokker-planck",
-            "weight": 0.1,
-            "trace": {"kind": "hutchinson", "probes": 2},
-            "base": {"kind": "matching", "condition_dropout": 0.3},
-        }
-    )
-    assert built == FokkerPlanck(0.1, Matching(condition_dropout=0.3), Hutchinson(2))
-    assert isinstance(built, Objective)
-
-
-def test_padding_has_no_residual() -> None:
-    """The loss of a padded state is that of its samples alone."""
-    x = State({"a": torch.linspace(-1, 1, 6).reshape(2, 3, 1)}, {"a": Padded.of(torch.tensor([3, 1]))})
-    process = Product({"a": Affine(VP(), parametrization=Noise())})
-    denoiser, t = Denoiser(Net(), process), torch.tensor([0.3, 0.6])
-    together = score_residual(denoiser, x, t, Streams.of(0, 2))["a"].detach()
-    assert torch.all(together[1, 1:] == 0)
-    alone = State({"a": x["a"][1:, :1]})
-    single = score_residual(denoiser, alone, t[1:], Streams.of(0, 1))["a"].detach()
-    torch.testing.assert_close(together[1, :1], single[0])
-    loss = FokkerPlanck(1.0, trace=ExactTrace())(denoiser, x, {}, Streams.of(0, 2))
-    assert torch.isfinite(loss.total)
-
-
-def test_classes_have_no_fokker_planck_equation() -> None:
-    process = Product({"nodes": Affine(VP(), OneHot(3)), "edges": Jump.masked(3)})
-    z = State({"nodes": torch.zeros(2, 3), "edges": torch.zeros(2, dtype=torch.int64)})
-    with pytest.raises(InputError, match="field edges"):
-        score_residual(Denoiser(Net(), process), z, 0.5, Streams.of(0, 2))

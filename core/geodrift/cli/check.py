@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from geodrift.cli.console import emit, note, table
+
+if TYPE_CHECKING:
+    from geodrift.testing.domain import Outcome
 
 
 def check(
@@ -16,7 +19,7 @@ def check(
     change: Annotated[list[str] | None, typer.Option("--set", help="Change one key: process.kind=gdss.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Test a domain on its own examples: round trips, layouts, symmetries, training, sampling, files."""
+    """Test a domain on its own examples: round trips, layouts, symmetries, training, sampling, files; measure it."""
     from geodrift.config import Config, changed
     from geodrift.model import settings
     from geodrift.plugins import domain as find
@@ -28,9 +31,16 @@ def check(
     if json:
         emit([asdict(result) for result in results])
     else:
-        rows = [("pass" if r.passed else "FAIL", r.law, r.reason or r.says, f"{r.seconds:.1f} s") for r in results]
+        rows = [(_verdict(r), r.law, r.reason or r.says, f"{r.seconds:.1f} s") for r in results]
         table(("", "law", "", "time"), rows, numbers=(3,))
     failed = sum(not result.passed for result in results)
     if failed:
         note(f"geodrift: {domain} breaks {failed} of {len(results)} laws")
         raise typer.Exit(1)
+
+
+def _verdict(outcome: Outcome) -> str:
+    """Whether a law holds, or the number of a report."""
+    if not outcome.passed:
+        return "FAIL"
+    return "pass" if outcome.value is None else f"{outcome.value:.3g}"

@@ -1,7 +1,7 @@
 r"""A regulariser that brings the samples of the SDE and of the ODE together.
 
-To another objective it adds :math:`w\,E|\sigma_t^2 R|^2`, the residual of `geodrift.diagnostics.fokker_planck` on
-noisy data of its own, that of the score or, of a `Potential`, that of its log-density: a score without it is that of a
+To another objective it adds :math:`w\,E|\sigma_t^2 R|^2`, the residual of `geodrift.diagnostics.fokker_planck` of
+the score or, of a `Potential`, that of its log-density: a score without it is that of a
 law which moves with the process, and then both ways of sampling lead to the same data. The weight :math:`\sigma^2`
 makes the residual comparable to the error of a prediction at every time; without it short trainings diverge. A little
 brings the ODE closer to the data, a lot spoils the SDE.
@@ -22,6 +22,7 @@ from geodrift.denoiser import Conditions, Denoiser, samples
 from geodrift.diagnostics.fields import noise_std
 from geodrift.diagnostics.fokker_planck import density_residual, score_residual
 from geodrift.diagnostics.traces import Hutchinson, Trace
+from geodrift.objectives.collocation import Collocation, Noisy
 from geodrift.objectives.matching import Matching
 from geodrift.objectives.objective import Loss, Objective, objectives
 from geodrift.objectives.times import TimeLaw, Uniform
@@ -42,17 +43,19 @@ class FokkerPlanck(Objective):
         base: What it is added to.
         trace: How divergences are computed.
         times: The law of the times of the residual.
+        collocation: The law of the states of the residual.
     """
 
     weight: NotNegative = 0.01
     base: Objective = field(default_factory=Matching)
     trace: Trace = field(default_factory=Hutchinson)
     times: TimeLaw = field(default_factory=lambda: Uniform(least=1e-3))
+    collocation: Collocation = field(default_factory=Noisy)
 
     def __call__(self, denoiser: Denoiser, x: Any, cond: Conditions, rng: Streams) -> Loss:
         loss, process = self.base(denoiser, x, cond, rng), denoiser.process
         t = self.times.stratified(samples(x), x.device, rng)
-        z = process.corrupt(process.enter(x, cond), t, rng).z
+        z = self.collocation.states(process, process.enter(x, cond), t, rng)
         residual = self._residual(denoiser, z, t, cond, rng)
         return Loss(loss.total + self.weight * residual, {**loss.parts, "residual": residual.detach()})
 

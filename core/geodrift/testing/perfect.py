@@ -1,0 +1,62 @@
+r"""A denoiser that knows the data: what a network would say that has learned everything.
+
+It speaks as networks do, in raw outputs, so that a process that resolves them, moves by them and finishes with them
+gives back the data that it was told. A process of another kind joins by registering its `answer`.
+"""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from geodrift.denoiser import Conditions
+from geodrift.parametrization import Linear
+from geodrift.processes import Affine, BayesianCategorical, Jump, Process, Product
+from geodrift.state import State
+
+_SURE = 1e3  # the logit of what is known
+
+
+@singledispatch
+def answer(part: Process, x: Tensor, z: Tensor, t: Tensor) -> Tensor:
+    """The output of a network that knows the data `x`, for the state `z` at time `t`."""
+    raise TypeError(f"no perfect answer for {type(part).__name__}; register it with geodrift.testing.perfect.answer")
+
+
+@answer.register
+def _(part: Affine, x: Tensor, z: Tensor, t: Tensor) -> Tensor:
+    if not isinstance(part.parametrization, Linear):
+        return _SURE * one_hot(x, part.channels[1]).to(z)
+    at, embedded = part.at(t.to(z), z), part.embedding.embed(x).to(z)
+    return part.parametrization.row(at).of(embedded, (z - at.alpha * embedded) / at.sigma)
+
+
+@answer.register(Jump)
+@answer.register(BayesianCategorical)
+def _(part: Jump | BayesianCategorical, x: Tensor, z: Tensor, t: Tensor) -> Tensor:
+    return _SURE * one_hot(x, part.classes).to(torch.get_default_dtype())
+
+
+class Perfect:
+    """The denoiser that knows the data of each sample.
+
+    Arguments:
+        process: The process.
+        x: The data, a tensor or a state.
+        cond: Their conditions.
+    """
+
+    def __init__(self, process: Process, x: Any, cond: Conditions | None = None) -> None:
+        self.process, self.x = process, process.enter(x, cond or {})
+
+    def __call__(self, z: Any, t: Any, cond: Conditions | None = None) -> Any:
+        process = self.process
+        if not isinstance(process, Product):
+            return process.resolve(answer(process, self.x, z, torch.as_tensor(t)), z, t)
+        times = process.times(t, z)
+        raw = {name: answer(part, self.x[name], z[name], times[name]) for name, part in process.parts.items()}
+        return process.resolve(State(raw, z.layouts), z, t)
