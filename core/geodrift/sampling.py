@@ -51,7 +51,8 @@ def sample(
     """
     if isinstance(like, State):
         like.check()
-    process, times = denoise.process, (grid or Uniform())(steps)
+    process = denoise.process
+    times = (grid or Uniform())(steps, process)
     solver.admit(process, times)
     z = process.prior(like, rng, times[0])
     carry = solver.init(z, rng)

@@ -15,7 +15,7 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -57,6 +57,9 @@ class Affine(Scored):
     space: Space[Tensor] = field(default_factory=Euclidean)
     source: Source = field(default_factory=Normal)
 
+    noised: ClassVar[bool] = True
+    linear: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         row, at = self.parametrization, self.schedule(torch.ones((), dtype=torch.float64))
         if isinstance(row, Linear) and row.row(at).determinant(at).abs() < _LEAST_SIGNAL:
@@ -65,6 +68,10 @@ class Affine(Scored):
     def at(self, t: Tensor, z: Tensor) -> Coefficients:
         """Coefficients that broadcast against `z`."""
         return self.schedule(trailing(t, z))
+
+    @property
+    def clock(self) -> Schedule:
+        return self.schedule
 
     @property
     def channels(self) -> tuple[int, int]:

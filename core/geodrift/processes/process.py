@@ -18,6 +18,7 @@ from geodrift.errors import InputError
 from geodrift.kernel import Kernel
 from geodrift.layout import Dense, Layout
 from geodrift.rng import Streams
+from geodrift.schedules import Coefficients, Schedule
 from geodrift.spaces import Space
 
 
@@ -59,6 +60,11 @@ class Process(ABC):
     def leaves(self) -> Mapping[str, Process]:
         """The processes of the fields by name; a leaf is its own, without a name."""
         return {"": self}
+
+    @property
+    def clock(self) -> Schedule | None:
+        """The schedule whose log-SNR measures its time, if it has one; of several fields, that of the first."""
+        return None
 
     def on(self, layout: Layout) -> Process:
         """The process for a field with this layout; only those whose space depends on it differ."""
@@ -137,6 +143,15 @@ class Flow(Process):
 
     scored: bool = False
     """Whether the process has a score: then it is a `Scored` one with a normal source."""
+    noised: bool = False
+    """Whether the state is scaled data plus scaled noise, perhaps wrapped: then `at` gives the scales, and the
+    predictions have the noise `n`."""
+    linear: bool = False
+    """Whether it is that in a vector space, where states and data combine: then the predictions have the data `x`."""
+
+    def at(self, t: Any, z: Any) -> Coefficients:
+        """The scales of data and noise, broadcasting against the state, of a path that is `noised`."""
+        raise InputError(f"{type(self).__name__} has no scales of data and noise")
 
     def jump(self, p: Any, z: Any, t: Any, s: Any, rng: Streams) -> Any:
         return z

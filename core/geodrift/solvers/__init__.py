@@ -2,6 +2,7 @@
 
 from geodrift.solvers.ancestral import Ancestral
 from geodrift.solvers.ctmc import CTMC
+from geodrift.solvers.exponential import Multistep, Singlestep, UniPC
 from geodrift.solvers.langevin import EulerMaruyama, Langevin, PredictorCorrector
 from geodrift.solvers.reveal import Reveal
 from geodrift.solvers.runge_kutta import RungeKutta, euler, heun, midpoint, rk4
@@ -14,11 +15,14 @@ __all__ = [
     "Ancestral",
     "EulerMaruyama",
     "Langevin",
+    "Multistep",
     "PredictorCorrector",
     "Reveal",
     "RungeKutta",
+    "Singlestep",
     "Solver",
     "Strang",
+    "UniPC",
     "euler",
     "heun",
     "midpoint",
