@@ -13,7 +13,7 @@ from geodrift.parametrization import Linear, parametrizations
 from geodrift.registry import Role
 from geodrift.schedules import EDM, VE, VP, schedules
 from geodrift.solvers import solvers
-from geodrift.solvers.grids import grids
+from geodrift.solvers.grids import Trained, grids
 
 GENTLE = {"ve": VE(0.1, 5.0), "edm": EDM(5.0)}  # noise that grows slowly, so that few steps show an order
 
@@ -31,7 +31,7 @@ PARTS = {
     "path": _registered(schedules, **GENTLE),
     "row": [part for part in _registered(parametrizations) if isinstance(part.values[0], Linear)],
     "any_solver": _registered(solvers),
-    "grid": _registered(grids),
+    "grid": _registered(grids, trained=Trained((1.0, 0.6, 0.1, 0.01))),
     "time_law": _registered(time_laws),
 }
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from geodrift.objectives.times import LogitNormal, TimeLaw
+from geodrift.processes import Affine
 from geodrift.schedules import EDM, VE, VP, Cosine, Rectified, Schedule, SubVP, schedules
 from geodrift.solvers.grids import Grid, Karras
 from geodrift.testing.laws import INSIDE, check_grid, check_schedule, check_time_law
@@ -67,15 +68,15 @@ def test_the_sde_is_the_published_one(kind: str) -> None:
     torch.testing.assert_close(at.diffusion, diffusion, rtol=1e-9, atol=1e-12)
 
 
-def test_grid(grid: Grid) -> None:
-    check_grid(grid)
+def test_grid(grid: Grid, path: Schedule) -> None:
+    check_grid(grid, Affine(path))
 
 
 def test_karras_grid_is_even_in_the_root_of_the_noise() -> None:
     """Karras et al. (2022), equation 5, for sigma = 80 t: from 80 towards 0.002, evenly in sigma^(1/7)."""
-    roots = torch.pow(80 * Karras()(18), 1 / 7)
+    roots = torch.pow(80 * Karras()(18, Affine(EDM())), 1 / 7)
     torch.testing.assert_close(torch.diff(roots), torch.full((17,), (0.002 ** (1 / 7) - 80 ** (1 / 7)) / 17))
-    torch.testing.assert_close(80 * Karras()(18)[-1], torch.tensor(0.002))
+    torch.testing.assert_close(80 * Karras()(18, Affine(EDM()))[-1], torch.tensor(0.002))
 
 
 def test_time_law(time_law: TimeLaw) -> None:

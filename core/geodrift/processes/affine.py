@@ -15,7 +15,7 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -57,8 +57,8 @@ class Affine(Scored):
     space: Space[Tensor] = field(default_factory=Euclidean)
     source: Source = field(default_factory=Normal)
 
-    noised: ClassVar[bool] = True
-    linear: ClassVar[bool] = True
+    noised = True
+    linear = True
 
     def __post_init__(self) -> None:
         row, at = self.parametrization, self.schedule(torch.ones((), dtype=torch.float64))

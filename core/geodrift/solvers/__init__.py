@@ -1,6 +1,8 @@
 """Methods that move a state from the source to the data."""
 
+from geodrift.solvers.adaptive import Adaptive, bosh3, dopri5
 from geodrift.solvers.ancestral import Ancestral
+from geodrift.solvers.churn import Churn
 from geodrift.solvers.ctmc import CTMC
 from geodrift.solvers.exponential import Multistep, Singlestep, UniPC
 from geodrift.solvers.langevin import EulerMaruyama, Langevin, PredictorCorrector
@@ -12,7 +14,9 @@ from geodrift.solvers.splitting import S4, Strang
 __all__ = [
     "CTMC",
     "S4",
+    "Adaptive",
     "Ancestral",
+    "Churn",
     "EulerMaruyama",
     "Langevin",
     "Multistep",
@@ -23,6 +27,8 @@ __all__ = [
     "Solver",
     "Strang",
     "UniPC",
+    "bosh3",
+    "dopri5",
     "euler",
     "heun",
     "midpoint",

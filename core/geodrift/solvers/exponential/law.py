@@ -87,7 +87,9 @@ class Law:
 
     def step(self, part: Process, known: Known, z: Tensor, t: Tensor, s: Tensor, layout: Layout) -> Kernel:
         """Where the step leads, with classes moved by the process's own law."""
-        return self._move(part, known, t, s, layout) if self.form.solves(part) else part.kernel(known.values[0], z, t, s)
+        return (
+            self._move(part, known, t, s, layout) if self.form.solves(part) else part.kernel(known.values[0], z, t, s)
+        )
 
     def _move(self, part: Any, known: Known, t: Tensor, s: Tensor, layout: Layout) -> Kernel:
         z = known.z
@@ -105,7 +107,11 @@ class Law:
 
 def _share(log_snr: Number, start: Number, h: Number) -> Number:
     """Where a log-SNR lies in a step, from zero to one; at its end if the step comes from infinitely far."""
-    return np.where(np.isinf(h), 1.0, (log_snr - start) / h) if np.any(np.isinf(h)) else (log_snr - start) / h
+    far = np.isinf(h)
+    if not np.any(far):
+        return (log_snr - start) / h
+    near = np.where(far, 0.0, start)
+    return np.where(far, 1.0, (log_snr - near) / np.where(far, 1.0, h))
 
 
 def combine(factors: list[Number], tensors: list[Tensor]) -> Tensor:

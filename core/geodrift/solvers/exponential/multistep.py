@@ -21,6 +21,7 @@ from geodrift.solvers.exponential.forms import Form
 from geodrift.solvers.exponential.law import Known, Law
 from geodrift.solvers.solver import Solver
 
+
 @dataclass(frozen=True)
 class Multistep(Solver):
     """An exponential integrator that remembers.
