@@ -7,16 +7,25 @@ process turns the last prediction into data, so a one-stage solver costs exactly
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from geodrift.denoiser import Conditions, Denoise
 from geodrift.rng import Streams
 from geodrift.solvers.grids import Grid, Uniform
 from geodrift.solvers.solver import Solver
 from geodrift.state import State
+
+
+@lru_cache(maxsize=4096)
+def _instant(t: float) -> Tensor:
+    """One tensor for a time, so that what a schedule remembers of it serves every run on the same grid."""
+    with torch.inference_mode(False):
+        return torch.tensor(t, dtype=torch.float64)
 
 
 @torch.no_grad()
@@ -52,8 +61,8 @@ def sample(
     if isinstance(like, State):
         like.check()
     process = denoise.process
-    times = (grid or Uniform())(steps, process)
-    solver.admit(process, times)
+    times = [_instant(t) for t in (grid or Uniform())(steps, process).tolist()]
+    solver.admit(process, torch.stack(times))
     z = process.prior(like, rng, times[0])
     carry = solver.init(z, rng)
     for index, (t, s) in enumerate(pairwise(times)):

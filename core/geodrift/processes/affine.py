@@ -14,6 +14,7 @@ References:
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -33,6 +34,7 @@ from geodrift.sources import Normal, Source
 from geodrift.spaces import Euclidean, Space
 
 _LEAST_SIGNAL = 1e-6
+_UNIT = 1e-12  # how far from one a scale may be and still change nothing
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,9 @@ class Affine(Scored):
 
     def inputs(self, z: Tensor, t: Tensor) -> Tensor:
         at = self.at(t, z)
+        if at.shared:
+            scale = math.hypot(at.numbers.alpha * self.data_std, at.numbers.sigma)
+            return z if abs(scale - 1) < _UNIT else z / scale
         return z / torch.sqrt((at.alpha * self.data_std) ** 2 + at.sigma**2)
 
     def resolve(self, raw: Tensor, z: Tensor, t: Tensor) -> Estimate:

@@ -17,11 +17,24 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from geodrift.registry import role
+
+Number = Any
+"""A float64 number, or an array of one for each sample that broadcasts against its state."""
+
+
+class Numbers(NamedTuple):
+    """Signal, noise and log-SNR."""
+
+    alpha: Number
+    sigma: Number
+    log_snr: Number
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,10 +44,12 @@ class Coefficients:
     Arguments:
         schedule: The schedule.
         t: The time.
+        shared: Whether one object serves all who ask for this time, so that what follows from it may be kept.
     """
 
     schedule: Schedule
     t: Tensor
+    shared: bool = False
 
     @cached_property
     def alpha(self) -> Tensor:
@@ -52,10 +67,21 @@ class Coefficients:
     def d_sigma(self) -> Tensor:
         return _derivative(self.schedule.sigma, self.t)
 
+    @cached_property
+    def numbers(self) -> Numbers:
+        """The scales and their ratio outside of tensors, where small sums cost a tenth."""
+        alpha, sigma = _number(self.alpha), _number(self.sigma)
+        with np.errstate(divide="ignore"):
+            return Numbers(alpha, sigma, np.log(alpha) - np.log(sigma))
+
     @property
     def diffusion(self) -> Tensor:
         """The squared diffusion coefficient :math:`g^2`; infinite where the signal is zero."""
         return 2 * self.sigma * (self.d_sigma - self.d_alpha / self.alpha * self.sigma)
+
+
+def _number(x: Tensor) -> Number:
+    return np.float64(x.item()) if x.ndim == 0 else x.detach().double().cpu().numpy()
 
 
 def _derivative(scale: Callable[[Tensor], Tensor], t: Tensor) -> Tensor:
@@ -90,10 +116,10 @@ class Schedule(ABC):
         return _invert(self.log_snr, log_snr.double())
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)
 def _remembered(schedule: Schedule, t: Tensor, version: int) -> Coefficients:
     # Tensors are told apart as objects, and by their version where one is written to.
-    return Coefficients(schedule, t)
+    return Coefficients(schedule, t, shared=True)
 
 
 _LOGITS = (-300.0, 36.7)  # from far below any step to the last number below one

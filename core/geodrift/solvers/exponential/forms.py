@@ -25,26 +25,7 @@ import numpy as np
 from torch import Tensor
 
 from geodrift.processes import Flow, Process
-from geodrift.schedules import Coefficients
-from geodrift.solvers.exponential.quadrature import Number
-
-
-class Place(NamedTuple):
-    """Signal, noise and log-SNR at a time, as numbers."""
-
-    alpha: Number
-    sigma: Number
-    log_snr: Number
-
-    @classmethod
-    def of(cls, at: Coefficients) -> Place:
-        alpha, sigma = _number(at.alpha), _number(at.sigma)
-        with np.errstate(divide="ignore"):
-            return cls(alpha, sigma, np.log(alpha) - np.log(sigma))
-
-
-def _number(x: Tensor) -> Number:
-    return np.float64(x.item()) if x.ndim == 0 else x.detach().double().cpu().numpy()
+from geodrift.schedules.schedule import Number, Numbers
 
 
 class Step(NamedTuple):
@@ -79,7 +60,7 @@ class Form(ABC):
         """What it takes from a prediction."""
 
     @abstractmethod
-    def step(self, now: Place, then: Place, h: Number) -> Step:
+    def step(self, now: Numbers, then: Numbers, h: Number) -> Step:
         """The numbers of a step of log-SNR `h`."""
 
 
@@ -96,7 +77,7 @@ class Data(Form):
         x: Tensor = p.x
         return x
 
-    def step(self, now: Place, then: Place, h: Number) -> Step:
+    def step(self, now: Numbers, then: Numbers, h: Number) -> Step:
         rate = self.eta**2
         fresh = -np.expm1(-2 * rate * h) if rate else 0.0
         decay = np.exp(-rate * h) if rate else 1.0
@@ -117,6 +98,6 @@ class Noise(Form):
         n: Tensor = p.n
         return n
 
-    def step(self, now: Place, then: Place, h: Number) -> Step:
+    def step(self, now: Numbers, then: Numbers, h: Number) -> Step:
         std = self.eta * then.sigma * np.sqrt(np.expm1(2 * h)) if self.eta else 0.0
         return Step(then.alpha / now.alpha, (1 + self.eta**2) * then.sigma, -h, std)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,9 @@ from geodrift.errors import InputError
 from geodrift.kernel import Delta, Gaussian, Kernel
 from geodrift.layout import Layout
 from geodrift.processes import Flow, Process, has_score
-from geodrift.solvers.exponential.forms import Form, Place
-from geodrift.solvers.exponential.quadrature import Number, weights
+from geodrift.schedules.schedule import Coefficients, Number
+from geodrift.solvers.exponential.forms import Form
+from geodrift.solvers.exponential.quadrature import weights
 from geodrift.solvers.solver import continuous
 
 _LEAST_SIGNAL = 1e-6
@@ -93,16 +95,28 @@ class Law:
 
     def _move(self, part: Any, known: Known, t: Tensor, s: Tensor, layout: Layout) -> Kernel:
         z = known.z
-        now, then = (Place.of(part.at(u, z)) for u in (t, s))
-        others = [Place.of(part.at(layout.spread(u), z)).log_snr for u in known.times[1:]]
-        h = then.log_snr - now.log_snr
-        nodes = [0.0, *(_share(u, now.log_snr, h) for u in others)]
-        step = self.form.step(now, then, h)
-        factors = [step.gain * w for w in weights(step.exponent, nodes)]
-        mean = combine([step.keep, *factors], [z, *known.values])
+        now, then = part.at(t, z), part.at(s, z)
+        others = tuple(part.at(layout.spread(u), z) for u in known.times[1:])
+        plan = _remembered if now.shared else _plan
+        factors, std = plan(self.form, now, then, others)
+        mean = combine(factors, (z, *known.values))
         if not self.form.eta:
             return Delta(mean)
-        return Gaussian(mean, torch.as_tensor(step.std, dtype=z.dtype, device=z.device))
+        return Gaussian(mean, torch.as_tensor(std, dtype=z.dtype, device=z.device))
+
+
+def _plan(
+    form: Form, now: Coefficients, then: Coefficients, others: tuple[Coefficients, ...]
+) -> tuple[list[Number], Number]:
+    """The factors of the state and of the predictions, and the standard deviation of the noise."""
+    start, end = now.numbers, then.numbers
+    h = end.log_snr - start.log_snr
+    nodes = [0.0, *(_share(at.numbers.log_snr, start.log_snr, h) for at in others)]
+    step = form.step(start, end, h)
+    return [step.keep, *(step.gain * w for w in weights(step.exponent, nodes))], step.std
+
+
+_remembered = lru_cache(maxsize=4096)(_plan)
 
 
 def _share(log_snr: Number, start: Number, h: Number) -> Number:
@@ -114,13 +128,13 @@ def _share(log_snr: Number, start: Number, h: Number) -> Number:
     return np.where(far, 1.0, (log_snr - near) / np.where(far, 1.0, h))
 
 
-def combine(factors: list[Number], tensors: list[Tensor]) -> Tensor:
-    """The sum of tensors times numbers, one for all samples or one a sample, with no memory but its own."""
+def combine(factors: Sequence[Number], tensors: Sequence[Tensor]) -> Tensor:
+    """The sum of tensors times numbers, one for all samples or one a sample, in a memory of its own."""
     total: Tensor | None = None
     for factor, z in zip(factors, tensors, strict=True):
         if np.ndim(factor):
-            factor = torch.as_tensor(factor, dtype=z.dtype, device=z.device)
-            total = factor * z if total is None else torch.addcmul(total, factor, z)
+            term = z * torch.as_tensor(factor, dtype=z.dtype, device=z.device)
+            total = term if total is None else total + term
         else:
             total = z * float(factor) if total is None else total.add_(z, alpha=float(factor))
     assert total is not None

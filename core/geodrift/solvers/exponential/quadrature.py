@@ -7,8 +7,6 @@ A prediction known at the nodes :math:`u_j` is the polynomial :math:`\sum_j q_j 
 with :math:`M_0 = 1 - e^{-y}` and :math:`M_p = 1 - p M_{p-1} / y`, or their series where that cancels. All weights are
 finite for an infinite step, :math:`y = \infty`, and for a node that is infinitely far away.
 
-Numbers are those of numpy, one for all samples or one a sample: they cost a tenth of tensors of no dimension.
-
 References:
     | DPM-Solver++ (Lu et al., 2022), https://arxiv.org/abs/2211.01095
     | Exponential integrators (Hochbruck, Ostermann, 2010), https://doi.org/10.1017/S0962492910000048
@@ -18,12 +16,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import factorial
-from typing import Any
 
 import numpy as np
 
-Number = Any
-"""One float64 number, or an array of one for each sample that broadcasts against its state."""
+from geodrift.schedules.schedule import Number
 
 _TERMS = 20
 
