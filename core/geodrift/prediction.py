@@ -77,7 +77,7 @@ class Estimate(Prediction):
         """The expected noise."""
         return self.b if self.noise is SECOND else self.noise.of(self.a, self.b)
 
-    def mix(self, p: Tensor, q: Tensor) -> Tensor:
+    def mix(self, p: Any, q: Any) -> Tensor:
         """The combination :math:`p \\hat x + q \\hat n`, by numbers that broadcast against the state."""
         (xa, xb), (na, nb) = self.data, self.noise
         return Mix(p * xa + q * na, p * xb + q * nb).of(self.a, self.b)

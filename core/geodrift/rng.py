@@ -30,22 +30,22 @@ _GOLDEN = _signed(0x9E3779B97F4A7C15)
 _FIRST = _signed(0xBF58476D1CE4E5B9)
 _SECOND = _signed(0x94D049BB133111EB)
 _DRAW = _signed(0xD1342543DE82EF95)
-_CHUNK = 1 << 15
+_CHUNK = 1 << 12
 
 
 def _shift(x: Tensor, bits: int) -> Tensor:
-    return (x >> bits) & ((1 << (64 - bits)) - 1)
+    return (x >> bits).bitwise_and_((1 << (64 - bits)) - 1)
 
 
 def _mix(x: Tensor) -> Tensor:
     x = x + _GOLDEN
-    x = (x ^ _shift(x, 30)) * _FIRST
-    x = (x ^ _shift(x, 27)) * _SECOND
-    return x ^ _shift(x, 31)
+    x.bitwise_xor_(_shift(x, 30)).mul_(_FIRST)
+    x.bitwise_xor_(_shift(x, 27)).mul_(_SECOND)
+    return x.bitwise_xor_(_shift(x, 31))
 
 
 def _unit(bits: Tensor) -> Tensor:
-    return (_shift(bits, 12).to(torch.float64) + 0.5) * 2.0**-52
+    return _shift(bits, 12).to(torch.float64).add_(0.5).mul_(2.0**-52)
 
 
 class Streams:
@@ -101,8 +101,8 @@ class Streams:
             part = slice(top, top + max(1, _CHUNK // each))
             for left in range(0, each, _CHUNK):
                 within = torch.arange(left, min(left + _CHUNK, each), device=keys.device)
-                bits = keys[part, None] + (places[part, None] * each + within) * _GOLDEN
-                out[part, left : left + _CHUNK] = map_(_mix(bits))
+                positions = places[part, None] * each + within
+                out[part, left : left + _CHUNK] = map_(_mix(positions.mul_(_GOLDEN).add_(keys[part, None])))
         return out.reshape(like.shape)
 
     def uniform(self, like: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 
 from geodrift.objectives.times import LogitNormal, TimeLaw
 from geodrift.processes import Affine
-from geodrift.schedules import EDM, VE, VP, Cosine, Rectified, Schedule, SubVP, schedules
+from geodrift.schedules import EDM, OU, VE, VP, Cosine, Rectified, Schedule, SubVP, schedules
 from geodrift.solvers.grids import Grid, Karras
 from geodrift.testing.laws import INSIDE, check_grid, check_schedule, check_time_law
 
@@ -37,6 +37,32 @@ def test_derivatives_in_float32_and_for_any_shape(schedule: Schedule) -> None:
     torch.testing.assert_close(schedule(INSIDE[3]).d_alpha, schedule(INSIDE).d_alpha[3])
 
 
+def test_the_log_snr_tells_the_time(schedule: Schedule) -> None:
+    """Closed forms and the search agree, from close to the data to close to the source."""
+    t = torch.cat([torch.logspace(-5, -1, 5), torch.linspace(0.1, 0.999, 10)])
+    log_snr = schedule.log_snr(t)
+    at = schedule(t)
+    torch.testing.assert_close(log_snr, torch.log(at.alpha / at.sigma), rtol=1e-12, atol=1e-12)
+    tolerance = 1e-9 if isinstance(schedule, VE) else 1e-13  # VE has noise at zero: its log-SNR hardly moves there
+    for found in (schedule.time(log_snr), Schedule.time(schedule, log_snr)):
+        torch.testing.assert_close(found, t, rtol=tolerance, atol=0)
+    assert schedule.time(log_snr[3].float()).dtype == torch.float64
+
+
+def test_a_time_is_computed_once_in_a_run() -> None:
+    """The same tensor gets the same coefficients, unless gradients are asked for or it was written to."""
+    t, path = torch.tensor(0.3), VP()
+    assert path(t) is not path(t)
+    with torch.no_grad():
+        first = path(t)
+        assert path(t) is first
+        assert VP()(t) is first
+        assert Rectified()(t) is not first
+        assert path(torch.tensor(0.3)) is not first
+        t += 0.1
+        torch.testing.assert_close(path(t).alpha, path.alpha(torch.tensor(0.4)))
+
+
 def test_sub_vp_is_below_vp() -> None:
     at = SubVP()(INSIDE)
     assert torch.all(torch.square(at.alpha) + torch.square(at.sigma) < 1)
@@ -50,6 +76,7 @@ SDES: dict[str, tuple[Schedule, torch.Tensor, torch.Tensor]] = {
     "vp": (VP(), -RATE / 2, RATE),
     "sub-vp": (SubVP(), -RATE / 2, RATE * (1 - torch.exp(-2 * INTEGRAL))),
     "ve": (VE(), 0 * INSIDE, 2 * LOG * torch.square(0.01 * torch.exp(LOG * INSIDE))),
+    "ou": (OU(3.0, 0.5), -3 + 0 * INSIDE, 6 * 0.25 + 0 * INSIDE),
     "edm": (EDM(), 0 * INSIDE, 2 * 80.0**2 * INSIDE),
     "rectified": (Rectified(), -1 / (1 - INSIDE), 2 * INSIDE / (1 - INSIDE)),
     "cosine": (

@@ -118,7 +118,8 @@ class Affine(Scored):
 
     def velocity(self, p: Estimate, z: Tensor, t: Tensor) -> Tensor:
         at = self.at(t, z)
-        return p.mix(at.d_alpha, at.d_sigma)
+        d_alpha, d_sigma = (float(v) for v in at.rates) if at.shared else (at.d_alpha, at.d_sigma)
+        return p.mix(d_alpha, d_sigma)
 
     def score(self, p: Estimate, z: Tensor, t: Tensor) -> Tensor:
         if not self.scored:
@@ -136,7 +137,8 @@ class Affine(Scored):
         variance = (then.sigma / now.sigma) ** 2 * (now.sigma**2 - (now.alpha / then.alpha * then.sigma) ** 2)
         fresh = eta**2 * variance.clamp(min=0)
         kept = torch.sqrt((then.sigma**2 - fresh).clamp(min=0))
-        return Gaussian(p.mix(then.alpha, kept), torch.sqrt(fresh))
+        scales = (then.alpha.item(), kept.item()) if then.shared else (then.alpha, kept)
+        return Gaussian(p.mix(*scales), torch.sqrt(fresh))
 
     def reverse_linear(self, z: Tensor, t: Tensor, s: Tensor) -> Gaussian:
         now, then = self.at(t, z), self.at(s, z)

@@ -131,7 +131,9 @@ class Process(ABC):
 
     def advance(self, move: Move, p: Any, z: Any, t: Any, s: Any, rng: Streams) -> Any:
         """A next state under this rule, on the space."""
-        return self.space.project(self.each(move, p, z, t, s).sample(rng))
+        law = self.each(move, p, z, t, s)
+        del p  # the network's output, which may be as large as the state
+        return self.space.project(law.sample(rng))
 
 
 Move = Callable[[Any, Any, Any, Any, Any, Layout], Kernel]

@@ -74,6 +74,11 @@ class Coefficients:
         with np.errstate(divide="ignore"):
             return Numbers(alpha, sigma, np.log(alpha) - np.log(sigma))
 
+    @cached_property
+    def rates(self) -> tuple[Number, Number]:
+        """The time derivatives outside of tensors."""
+        return _number(self.d_alpha), _number(self.d_sigma)
+
     @property
     def diffusion(self) -> Tensor:
         """The squared diffusion coefficient :math:`g^2`; infinite where the signal is zero."""
