@@ -50,9 +50,10 @@ class Request:
         """Raise `InputError` now for what could only fail later."""
         settings = self.model.config.sample
         solver, grid = solvers.build(settings.solver), grids.build(settings.grid)
-        solver.admit(self.model.denoiser.process, grid(settings.steps))
+        process = self.model.denoiser.process
+        solver.admit(process, grid(settings.steps, process))
         self.model.codec.blank(Streams.of(self.seed, 1), self.model.conditions(1, self.conditions))
-        if settings.temperature != 1 and not self.model.denoiser.process.categorical:
+        if settings.temperature != 1 and not process.categorical:
             raise InputError(f"sample.temperature {settings.temperature:g}: this process has no beliefs to sharpen")
 
     def run(self, tick: Callable[[float], None] = lambda share: None) -> Run:

@@ -53,7 +53,8 @@ class Gaussian(Kernel):
     std: Tensor
 
     def sample(self, rng: Streams) -> Tensor:
-        return self.mean + self.std * rng.normal(self.mean)
+        # Into the fresh noise: no memory beside the mean and the sample.
+        return rng.normal(self.mean).mul_(self.std).add_(self.mean)
 
     def log_prob(self, z: Tensor) -> Tensor:
         return -0.5 * ((z - self.mean) / self.std) ** 2 - torch.log(self.std) - 0.5 * math.log(2 * math.pi)

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -77,10 +78,21 @@ class Linear(Parametrization):
         return embedding.channels
 
     def resolve(self, raw: Tensor, z: Tensor, at: Coefficients, embedding: Embedding) -> Estimate:
+        if at.shared:
+            return Estimate(z, raw, *_meaning(self, at))
         return self.row(at).resolve(raw, z, at)
 
     def loss(self, raw: Tensor, x: Tensor, n: Tensor, at: Coefficients, embedding: Embedding) -> Tensor:
         return (raw - self.row(at).of(x, n)) ** 2
+
+
+@lru_cache(maxsize=4096)
+def _meaning(row: Linear, at: Coefficients) -> tuple[Mix, Mix]:
+    """The combinations of the state and the output that are data and noise, at a time that all ask for, as numbers."""
+    p, q = (float(v) for v in row.row(at))
+    alpha, sigma, _ = (float(v) for v in at.numbers)
+    w = alpha * q - sigma * p
+    return Mix(q / w, -sigma / w), Mix(-p / w, alpha / w)
 
 
 ROLES[Linear] = parametrizations

@@ -38,11 +38,17 @@ class Mix(NamedTuple):
     q: Any
 
     def of(self, a: Tensor, b: Tensor) -> Tensor:
-        """The combination."""
-        if isinstance(self.q, Tensor) and self.q.ndim == 0:
-            return torch.addcmul(self.p * a, b, self.q)
-        mixed: Tensor = self.p * a + self.q * b
-        return mixed
+        """The combination; one of the two tensors itself where it is no more."""
+        p, q = self
+        if isinstance(p, float) and isinstance(q, float):
+            if p == 0 or q == 0:
+                z, scale = (b, q) if p == 0 else (a, p)
+                return z if scale == 1 else z * scale
+            return (a * p).add_(b, alpha=q)
+        if isinstance(q, Tensor) and q.ndim == 0:
+            return torch.addcmul(p * a, b, q)
+        total: Tensor = p * a + q * b
+        return total
 
 
 FIRST, SECOND = Mix(1.0, 0.0), Mix(0.0, 1.0)
@@ -76,7 +82,7 @@ class Estimate(Prediction):
         """The expected noise."""
         return self.b if self.noise is SECOND else self.noise.of(self.a, self.b)
 
-    def mix(self, p: Tensor, q: Tensor) -> Tensor:
+    def mix(self, p: Any, q: Any) -> Tensor:
         """The combination :math:`p \\hat x + q \\hat n`, by numbers that broadcast against the state."""
         (xa, xb), (na, nb) = self.data, self.noise
         return Mix(p * xa + q * na, p * xb + q * nb).of(self.a, self.b)
@@ -138,6 +144,11 @@ class Tangent(Prediction):
 
     v: Tensor
     left: Tensor
+
+    @property
+    def n(self) -> Tensor:
+        """The tangent as noise, where the path is one of noise."""
+        return self.v
 
     @property
     def x(self) -> Tensor:

@@ -54,7 +54,8 @@ def reflow(
     Raises:
         InputError: When a field is not continuous, or the solver cannot move this process on this grid.
     """
-    process, times = denoise.process, (grid or Uniform())(steps)
+    process = denoise.process
+    times = (grid or Uniform())(steps, process)
     solver.admit(process, times)
     n = process.partner(process.enter(like, cond or {}), rng)
     return Pairs(solve(denoise, process.start(n, rng, times[0]), solver, rng, times, cond), n)

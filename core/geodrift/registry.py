@@ -87,6 +87,7 @@ Count = Annotated[int, Field(gt=0)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Inside = Annotated[float, Field(gt=0, le=1)]
 """Numbers of configs, checked when a part is built from one."""
 
 

@@ -76,26 +76,12 @@ class Retimed:
         return Predictions({name: _plain(p) if moved[name][2] else p for name, p in found.items()})
 
 
-_HALVINGS = 62
-
-
-def time_of(schedule: Schedule, log_snr: Tensor) -> Tensor:
-    """The time at which :math:`\\log(\\alpha / \\sigma)` has this value, in float64, between zero and one."""
-    low, high = torch.zeros_like(log_snr, dtype=torch.float64), torch.ones_like(log_snr, dtype=torch.float64)
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        early = torch.log(schedule.alpha(middle)) - torch.log(schedule.sigma(middle)) > log_snr
-        low, high = torch.where(early, middle, low), torch.where(early, high, middle)
-    return high
-
-
 def _translate(old: Process, new: Process, z: Tensor, t: Tensor, layout: Layout) -> tuple[Tensor, Tensor, bool]:
     """The state and the time that the old path calls this one, and whether they differ."""
     if old is new or not isinstance(old, Affine) or not isinstance(new, Affine):
         return z, t, False
-    at = new.schedule(t)
-    when = time_of(old.schedule, torch.log(at.alpha) - torch.log(at.sigma)).to(t)
-    scale = at.sigma / old.schedule(when).sigma
+    when = old.schedule.time(new.schedule.log_snr(t)).clamp(max=1).to(t)
+    scale = new.schedule.sigma(t) / old.schedule(when).sigma
     return z / layout.expand(scale, z).to(z), when, True
 
 

@@ -13,6 +13,9 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cached_property
+
 import torch
 from torch import Tensor
 
@@ -27,17 +30,22 @@ _GOLDEN = _signed(0x9E3779B97F4A7C15)
 _FIRST = _signed(0xBF58476D1CE4E5B9)
 _SECOND = _signed(0x94D049BB133111EB)
 _DRAW = _signed(0xD1342543DE82EF95)
+_CHUNK = 1 << 12
 
 
 def _shift(x: Tensor, bits: int) -> Tensor:
-    return (x >> bits) & ((1 << (64 - bits)) - 1)
+    return (x >> bits).bitwise_and_((1 << (64 - bits)) - 1)
 
 
 def _mix(x: Tensor) -> Tensor:
     x = x + _GOLDEN
-    x = (x ^ _shift(x, 30)) * _FIRST
-    x = (x ^ _shift(x, 27)) * _SECOND
-    return x ^ _shift(x, 31)
+    x.bitwise_xor_(_shift(x, 30)).mul_(_FIRST)
+    x.bitwise_xor_(_shift(x, 27)).mul_(_SECOND)
+    return x.bitwise_xor_(_shift(x, 31))
+
+
+def _unit(bits: Tensor) -> Tensor:
+    return _shift(bits, 12).to(torch.float64).add_(0.5).mul_(2.0**-52)
 
 
 class Streams:
@@ -68,7 +76,7 @@ class Streams:
 
     def on(self, layout: Layout) -> Streams:
         """Streams for a field with this layout, split off from these; ragged rows get what padded ones would."""
-        return Streams(layout.spread(self._next()), layout.places())
+        return _Split(self, self._count(), layout)
 
     def shared(self) -> Streams:
         """Streams whose draws are the same for all leading entries of a sample, split off from these."""
@@ -78,24 +86,36 @@ class Streams:
         """Streams of their own, split off from these: however much is drawn from them, these go on alike."""
         return Streams(self._next(), self._places)
 
-    def _next(self) -> Tensor:
+    def _count(self) -> int:
         self._draws += 1
-        return _mix(self._keys + _signed(self._draws * _DRAW))
+        return self._draws
 
-    def _bits(self, shape: torch.Size) -> Tensor:
-        each, lead = shape[1:].numel(), (-1,) + (1,) * (len(shape) - 1)
-        within = torch.arange(each, device=self._keys.device).reshape(shape[1:])
-        positions = self._places.reshape(lead) * each + within
-        return _mix(self._next().reshape(lead) + positions * _GOLDEN)
+    def _next(self) -> Tensor:
+        return self._mixed(self._count())
+
+    def _mixed(self, draw: int) -> Tensor:
+        return _mix(self._keys + _signed(draw * _DRAW))
+
+    def _fill(self, like: Tensor, dtype: torch.dtype, map_: Callable[[Tensor], Tensor]) -> Tensor:
+        """Numbers made of the bits of one draw, shaped like `like`, a chunk at a time: the integers need no memory."""
+        rows, each = len(like), like.shape[1:].numel()
+        keys, places = self._next(), self._places.expand(rows)
+        out = torch.empty(rows, each, dtype=dtype, device=keys.device)
+        for top in range(0, rows if each else 0, max(1, _CHUNK // max(each, 1))):
+            part = slice(top, top + max(1, _CHUNK // each))
+            for left in range(0, each, _CHUNK):
+                within = torch.arange(left, min(left + _CHUNK, each), device=keys.device)
+                positions = places[part, None] * each + within
+                out[part, left : left + _CHUNK] = map_(_mix(positions.mul_(_GOLDEN).add_(keys[part, None])))
+        return out.reshape(like.shape)
 
     def uniform(self, like: Tensor) -> Tensor:
         """Uniform numbers in (0, 1), shaped like `like`, in float64: the middles of 2⁵² equal intervals."""
-        return (_shift(self._bits(like.shape), 12).to(torch.float64) + 0.5) * 2.0**-52
+        return self._fill(like, torch.float64, _unit)
 
     def normal(self, like: Tensor) -> Tensor:
         """Standard normal numbers, shaped and typed like `like`."""
-        drawn: Tensor = torch.special.ndtri(self.uniform(like))
-        return drawn.to(like.dtype)
+        return self._fill(like, like.dtype, lambda bits: torch.special.ndtri(_unit(bits)))
 
     def categorical(self, probabilities: Tensor) -> Tensor:
         """Classes drawn from (unnormalised) `probabilities`, `(B, ..., K)` to `(B, ...)`, by inversion."""
@@ -103,3 +123,18 @@ class Streams:
         level = self.uniform(probabilities[..., 0]) * cdf[..., -1]
         drawn: Tensor = (cdf[..., :-1] <= level[..., None]).sum(-1)
         return drawn
+
+
+class _Split(Streams):
+    """Streams of a field, whose keys are made when first asked for: most steps of most solvers draw nothing."""
+
+    def __init__(self, parent: Streams, draw: int, layout: Layout) -> None:
+        self._parent, self._draw, self._layout, self._draws = parent, draw, layout, 0
+
+    @cached_property
+    def _keys(self) -> Tensor:  # type: ignore[override]
+        return self._layout.spread(self._parent._mixed(self._draw))
+
+    @cached_property
+    def _places(self) -> Tensor:  # type: ignore[override]
+        return torch.as_tensor(self._layout.places(), device=self._keys.device)

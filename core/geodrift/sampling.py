@@ -6,7 +6,8 @@ process turns the last prediction into data, so a one-stage solver costs exactly
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -18,6 +19,13 @@ from geodrift.rng import Streams
 from geodrift.solvers.grids import Grid, Uniform
 from geodrift.solvers.solver import Solver
 from geodrift.state import State
+
+
+@lru_cache(maxsize=4096)
+def _instant(t: float) -> Tensor:
+    """One tensor for a time, so that what a schedule remembers of it serves every run on the same grid."""
+    with torch.inference_mode(False):
+        return torch.tensor(t, dtype=torch.float64)
 
 
 @torch.no_grad()
@@ -52,8 +60,9 @@ def sample(
     """
     if isinstance(like, State):
         like.check()
-    process, times = denoise.process, (grid or Uniform())(steps)
-    solver.admit(process, times)
+    process = denoise.process
+    times = [_instant(t) for t in (grid or Uniform())(steps, process).tolist()]
+    solver.admit(process, torch.stack(times))
     z = process.prior(process.enter(like, cond or {}), rng, times[0])
     return solve(denoise, z, solver, rng, times, cond, watch)
 
@@ -64,7 +73,7 @@ def solve(
     z: Any,
     solver: Solver,
     rng: Streams,
-    times: Tensor,
+    times: Sequence[Tensor] | Tensor,
     cond: Conditions | None = None,
     watch: Callable[[int, Any], None] | None = None,
 ) -> Any:

@@ -16,7 +16,7 @@ from geodrift.processes.accuracy import accuracies
 from geodrift.registry import Role
 from geodrift.schedules import EDM, VE, VP, KineticOptimal, MeanReverting, Separation, schedules
 from geodrift.solvers import solvers
-from geodrift.solvers.grids import grids
+from geodrift.solvers.grids import Trained, grids
 
 # Noise that grows slowly, so that few steps show an order.
 GENTLE = {"ve": VE(0.1, 5.0), "edm": EDM(5.0), "mean-reverting": MeanReverting(1.0, 0.1)}
@@ -37,7 +37,7 @@ PARTS = {
     "path": _registered(schedules, **GENTLE),
     "row": [part for part in _registered(parametrizations) if isinstance(part.values[0], Linear)],
     "any_solver": _registered(solvers),
-    "grid": _registered(grids),
+    "grid": _registered(grids, trained=Trained((1.0, 0.6, 0.1, 0.01))),
     "time_law": _registered(time_laws),
     "accuracy": _registered(accuracies),
     "trace": _registered(traces),

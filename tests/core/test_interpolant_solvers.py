@@ -73,7 +73,7 @@ class Reflection:
         )
 
     def __call__(self, z: Tensor, t: Any, cond: Any = None) -> Transport:
-        at, law = self.process.at(torch.as_tensor(t), z), self.law
+        at, law = self.process.scales(torch.as_tensor(t), z), self.law
         variance = law.std**2 + at.gamma**2
         off = z - law.points[:, 0]
         r = torch.softmax(torch.log(law.weights) - off**2 / variance / 2 - torch.log(variance) / 2, -1)

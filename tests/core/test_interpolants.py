@@ -122,7 +122,7 @@ def test_exact_fields_are_the_conditional_means(name: str, head: Head) -> None:
     """The gradient of the loss there is uncorrelated with any function of the state; what they resolve to is exact."""
     oracle, n, t = exact(name, head), 20_000, torch.tensor(0.35)
     draw = states(oracle, 0.35, n)
-    p, at = oracle(draw.z, t), oracle.process.at(t, draw.z)
+    p, at = oracle(draw.z, t), oracle.process.scales(t, draw.z)
     mean = p.velocity - at.d_gamma * p.noise
     raw = torch.cat([p.velocity if isinstance(head, Drift) else mean, p.noise], -1).requires_grad_()
     (gradient,) = torch.autograd.grad(oracle.process.loss(raw, draw).sum(), raw)

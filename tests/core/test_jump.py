@@ -123,7 +123,7 @@ def reached(process: Jump, law: Points, solver: Solver, steps: int) -> Tensor:
     """The exact law of the sample: products of the step's probabilities over all joint states, then the last draw."""
     length = law.points.shape[1]
     states = torch.tensor(list(product(range(process.states), repeat=length)))
-    exact, times = Exact(process, law), Uniform()(steps)
+    exact, times = Exact(process, law), Uniform()(steps, process)
     share = _joint(torch.tensor(process.source).expand(1, length, -1))[0]
     for t, s in pairwise(times):
         alive = torch.nonzero(share > 0)[:, 0]

@@ -26,7 +26,6 @@ from geodrift.solvers import (
     heun,
     midpoint,
     rk4,
-    solvers,
 )
 from geodrift.state import State
 from geodrift.testing import Exact, Moments, Points, order, propagate, run
@@ -169,19 +168,6 @@ class Silent(Streams):
 
     def normal(self, like: Tensor) -> Tensor:
         return torch.full_like(like, 0.5)
-
-
-# Solvers without an order in the step: they draw from the process's own law or move classes alone, see test_jump,
-# test_reveal and test_bayesian; a corrector changes the law by its own bias, see above.
-WITHOUT = {"ctmc", "reveal", "predictor-corrector"}
-
-
-def test_every_solver_is_measured() -> None:
-    """A new solver joins one of the lists, or says here why it has no order."""
-    measured = {type(method) if not isinstance(method, RungeKutta) else method.table for method, *_ in STRONG + WEAK}
-    for kind in set(solvers.kinds) - WITHOUT:
-        solver = solvers.build(kind)
-        assert (solver.table if isinstance(solver, RungeKutta) else type(solver)) in measured, kind
 
 
 def test_independent_fields_move_as_each_alone(path: Schedule) -> None:

@@ -9,8 +9,10 @@ import torch
 
 from geodrift.objectives.times import LogitNormal, Shifted, TimeLaw
 from geodrift.objectives.times import Uniform as UniformTimes
+from geodrift.processes import Affine
 from geodrift.schedules import (
     EDM,
+    OU,
     VE,
     VP,
     Bridge,
@@ -52,6 +54,32 @@ def test_derivatives_in_float32_and_for_any_shape(schedule: Schedule) -> None:
     torch.testing.assert_close(schedule(INSIDE[3]).d_alpha, schedule(INSIDE).d_alpha[3])
 
 
+def test_the_log_snr_tells_the_time(schedule: Schedule) -> None:
+    """Closed forms and the search agree, from close to the data to close to the source."""
+    t = torch.cat([torch.logspace(-5, -1, 5), torch.linspace(0.1, 0.999, 10)])
+    log_snr = schedule.log_snr(t)
+    at = schedule(t)
+    torch.testing.assert_close(log_snr, torch.log(at.alpha / at.sigma), rtol=1e-12, atol=1e-12)
+    tolerance = 1e-9 if isinstance(schedule, VE) else 1e-13  # VE has noise at zero: its log-SNR hardly moves there
+    for found in (schedule.time(log_snr), Schedule.time(schedule, log_snr)):
+        torch.testing.assert_close(found, t, rtol=tolerance, atol=0)
+    assert schedule.time(log_snr[3].float()).dtype == torch.float64
+
+
+def test_a_time_is_computed_once_in_a_run() -> None:
+    """The same tensor gets the same coefficients, unless gradients are asked for or it was written to."""
+    t, path = torch.tensor(0.3), VP()
+    assert path(t) is not path(t)
+    with torch.no_grad():
+        first = path(t)
+        assert path(t) is first
+        assert VP()(t) is first
+        assert Rectified()(t) is not first
+        assert path(torch.tensor(0.3)) is not first
+        t += 0.1
+        torch.testing.assert_close(path(t).alpha, path.alpha(torch.tensor(0.4)))
+
+
 def test_sub_vp_is_below_vp() -> None:
     at = SubVP()(INSIDE)
     assert torch.all(torch.square(at.alpha) + torch.square(at.sigma) < 1)
@@ -75,6 +103,7 @@ SDES: dict[str, tuple[Schedule, torch.Tensor, torch.Tensor]] = {
     "vp": (VP(), -RATE / 2, RATE),
     "sub-vp": (SubVP(), -RATE / 2, RATE * (1 - torch.exp(-2 * INTEGRAL))),
     "ve": (VE(), 0 * INSIDE, 2 * LOG * torch.square(0.01 * torch.exp(LOG * INSIDE))),
+    "ou": (OU(3.0, 0.5), -3 + 0 * INSIDE, 6 * 0.25 + 0 * INSIDE),
     "edm": (EDM(), 0 * INSIDE, 2 * 80.0**2 * INSIDE),
     "rectified": (Rectified(), -1 / (1 - INSIDE), 2 * INSIDE / (1 - INSIDE)),
     "cosine": (
@@ -101,15 +130,15 @@ def test_the_sde_is_the_published_one(kind: str) -> None:
     torch.testing.assert_close(at.diffusion, diffusion, rtol=1e-9, atol=1e-12)
 
 
-def test_grid(grid: Grid) -> None:
-    check_grid(grid)
+def test_grid(grid: Grid, path: Schedule) -> None:
+    check_grid(grid, Affine(path))
 
 
 def test_karras_grid_is_even_in_the_root_of_the_noise() -> None:
     """Karras et al. (2022), equation 5, for sigma = 80 t: from 80 towards 0.002, evenly in sigma^(1/7)."""
-    roots = torch.pow(80 * Karras()(18), 1 / 7)
+    roots = torch.pow(80 * Karras()(18, Affine(EDM())), 1 / 7)
     torch.testing.assert_close(torch.diff(roots), torch.full((17,), (0.002 ** (1 / 7) - 80 ** (1 / 7)) / 17))
-    torch.testing.assert_close(80 * Karras()(18)[-1], torch.tensor(0.002))
+    torch.testing.assert_close(80 * Karras()(18, Affine(EDM()))[-1], torch.tensor(0.002))
 
 
 def test_time_law(time_law: TimeLaw) -> None:

@@ -14,6 +14,7 @@ References:
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -34,6 +35,7 @@ from geodrift.spaces import Euclidean, Space
 
 _LEAST_SIGNAL = 1e-6
 _LEAST_NOISE = 1e-6
+_UNIT = 1e-12  # how far from one a scale may be and still change nothing
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,9 @@ class Affine(Scored):
     space: Space[Tensor] = field(default_factory=Euclidean)
     source: Source = field(default_factory=Normal)
 
+    noised = True
+    linear = True
+
     def __post_init__(self) -> None:
         row, at = self.parametrization, self.schedule(torch.ones((), dtype=torch.float64))
         if at.sigma < _LEAST_NOISE:
@@ -73,6 +78,10 @@ class Affine(Scored):
     def at(self, t: Tensor, z: Tensor) -> Coefficients:
         """Coefficients that broadcast against `z`."""
         return self.schedule(trailing(t, z))
+
+    @property
+    def clock(self) -> Schedule:
+        return self.schedule
 
     @property
     def channels(self) -> tuple[int, int]:
@@ -110,6 +119,9 @@ class Affine(Scored):
 
     def inputs(self, z: Tensor, t: Tensor) -> Tensor:
         at = self.at(t, z)
+        if at.shared:
+            scale = math.hypot(at.numbers.alpha * self.data_std, at.numbers.sigma)
+            return z if abs(scale - 1) < _UNIT else z / scale
         return z / torch.sqrt((at.alpha * self.data_std) ** 2 + at.sigma**2)
 
     def resolve(self, raw: Tensor, z: Tensor, t: Tensor) -> Estimate:
@@ -124,7 +136,8 @@ class Affine(Scored):
 
     def velocity(self, p: Estimate, z: Tensor, t: Tensor) -> Tensor:
         at = self.at(t, z)
-        return p.mix(at.d_alpha, at.d_sigma)
+        d_alpha, d_sigma = (float(v) for v in at.rates) if at.shared else (at.d_alpha, at.d_sigma)
+        return p.mix(d_alpha, d_sigma)
 
     def score(self, p: Estimate, z: Tensor, t: Tensor) -> Tensor:
         if not self.scored:
@@ -142,7 +155,8 @@ class Affine(Scored):
         variance = (then.sigma / now.sigma) ** 2 * (now.sigma**2 - (now.alpha / then.alpha * then.sigma) ** 2)
         fresh = eta**2 * variance.clamp(min=0)
         kept = torch.sqrt((then.sigma**2 - fresh).clamp(min=0))
-        return Gaussian(p.mix(then.alpha, kept), torch.sqrt(fresh))
+        scales = (then.alpha.item(), kept.item()) if then.shared else (then.alpha, kept)
+        return Gaussian(p.mix(*scales), torch.sqrt(fresh))
 
     def reverse_linear(self, z: Tensor, t: Tensor, s: Tensor) -> Gaussian:
         now, then = self.at(t, z), self.at(s, z)

@@ -83,6 +83,14 @@ class Bayesian(Scored):
         return Accumulation(self.accuracy, self.family.unit)
 
     @property
+    def noised(self) -> bool:  # type: ignore[override]
+        return self.family.averaged
+
+    @property
+    def linear(self) -> bool:  # type: ignore[override]
+        return self.family.averaged
+
+    @property
     def categorical(self) -> bool:
         return self.family.categorical
 

@@ -96,7 +96,7 @@ class Interpolant(Scored):
         space: A vector space, onto which source and latent are projected.
     """
 
-    linear = False
+    splits = False
     interpolation: Interpolation = field(default_factory=Linear)
     source: Source = field(default_factory=Normal)
     embedding: Embedding = field(default_factory=Identity)
@@ -117,7 +117,7 @@ class Interpolant(Scored):
     def on(self, layout: Layout) -> Interpolant:
         return self if self.space.on(layout) is self.space else replace(self, space=self.space.on(layout))
 
-    def at(self, t: Tensor, z: Tensor) -> Scales:
+    def scales(self, t: Tensor, z: Tensor) -> Scales:
         """Scales that broadcast against `z`."""
         way, u = self.interpolation, trailing(t, z)
         slopes = (derivative(scale, u) for scale in (way.a, way.b, way.gamma))
@@ -139,32 +139,32 @@ class Interpolant(Scored):
         return self.start(self.partner(like, rng), rng, t)
 
     def start(self, n: Tensor, rng: Streams, t: Any = 1.0) -> Tensor:
-        at = self.at(torch.as_tensor(t, dtype=n.dtype, device=n.device), n)
+        at = self.scales(torch.as_tensor(t, dtype=n.dtype, device=n.device), n)
         y, latent = self._ends(n, n, rng)
         return at.b * y + at.gamma * latent
 
     def corrupt(self, x: Tensor, t: Tensor, rng: Streams, n: Tensor | None = None) -> Draw:
         n, x = self.partner(x, rng) if n is None else n, self.embed(x)
         y, latent = self._ends(x, n, rng)
-        at = self.at(t, x)
+        at = self.scales(t, x)
         return Draw(at.a * x + at.b * y + at.gamma * latent, x, self._join(y, latent), t)
 
     def mirror(self, draw: Draw) -> Draw:
         y, latent = self._split(draw.n)
-        at = self.at(draw.t, draw.z)
+        at = self.scales(draw.t, draw.z)
         return Draw(draw.z - 2 * at.gamma * latent, draw.x, self._join(y, -latent), draw.t)
 
     def inputs(self, z: Tensor, t: Tensor) -> Tensor:
-        at = self.at(t, z)
+        at = self.scales(t, z)
         return z / torch.sqrt((at.a**2 + at.b**2) * self.data_std**2 + at.gamma**2)
 
     def resolve(self, raw: Tensor, z: Tensor, t: Tensor) -> Transport:
-        (first, noise), at = self._split(raw), self.at(t, z)
+        (first, noise), at = self._split(raw), self.scales(t, z)
         drift, mean = self.head.velocities(first, at.d_gamma * noise)
         return Transport(drift, noise, z - at.gamma * noise - trailing(t, z) * mean)
 
     def loss(self, raw: Tensor, draw: Draw) -> Tensor:
-        (first, noise), (y, latent), at = self._split(raw), self._split(draw.n), self.at(draw.t, draw.z)
+        (first, noise), (y, latent), at = self._split(raw), self._split(draw.n), self.scales(draw.t, draw.z)
         target = self.head.target(at.d_a * draw.x + at.d_b * y, at.d_gamma * latent)
         return (first**2 + noise**2) / 2 - target * first - latent * noise
 

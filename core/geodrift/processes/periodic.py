@@ -104,6 +104,10 @@ class Periodic(Family):
     most: Positive = 1000.0
 
     @property
+    def averaged(self) -> bool:  # type: ignore[override]
+        return isinstance(self.head, Vector)
+
+    @property
     def embedding(self) -> Circle:
         return Circle(self.period)
 

@@ -18,7 +18,7 @@ from geodrift.errors import InputError
 from geodrift.kernel import Kernel
 from geodrift.layout import Dense, Layout
 from geodrift.rng import Streams
-from geodrift.schedules import Schedule
+from geodrift.schedules import Coefficients, Schedule
 from geodrift.spaces import Space
 
 
@@ -60,6 +60,11 @@ class Process(ABC):
     def leaves(self) -> Mapping[str, Process]:
         """The processes of the fields by name; a leaf is its own, without a name."""
         return {"": self}
+
+    @property
+    def clock(self) -> Schedule | None:
+        """The schedule whose log-SNR measures its time, if it has one; of several fields, that of the first."""
+        return None
 
     def on(self, layout: Layout) -> Process:
         """The process for a field with this layout; only those whose space depends on it differ."""
@@ -142,7 +147,9 @@ class Process(ABC):
 
     def advance(self, move: Move, p: Any, z: Any, t: Any, s: Any, rng: Streams) -> Any:
         """A next state under this rule, on the space."""
-        return self.space.project(self.each(move, p, z, t, s).sample(rng))
+        law = self.each(move, p, z, t, s)
+        del p  # the network's output, which may be as large as the state
+        return self.space.project(law.sample(rng))
 
 
 Move = Callable[[Any, Any, Any, Any, Any, Layout], Kernel]
@@ -154,6 +161,15 @@ class Flow(Process):
 
     scored: bool = False
     """Whether the process has a score: then it is a `Scored` one with a normal source."""
+    noised: bool = False
+    """Whether the state is scaled data plus scaled noise, perhaps wrapped: then `at` gives the scales, and the
+    predictions have the noise `n`."""
+    linear: bool = False
+    """Whether it is that in a vector space, where states and data combine: then the predictions have the data `x`."""
+
+    def at(self, t: Any, z: Any) -> Coefficients:
+        """The scales of data and noise, broadcasting against the state, of a path that is `noised`."""
+        raise InputError(f"{type(self).__name__} has no scales of data and noise")
 
     def steady(self, times: Tensor) -> None:
         """Raise `InputError` where the velocity is infinite at one of these times of a grid."""
@@ -165,11 +181,11 @@ class Flow(Process):
 class Scored(Flow):
     """A flow that has a score; from a Gaussian source alone it is the law of a linear SDE.
 
-    One that is `linear` has the `schedule` of its signal and noise.
+    One that `splits`, into the linear part of that SDE and the rest, has the `schedule` of its signal and noise.
     """
 
     scored = True
-    linear: bool = True
+    splits: bool = True
     schedule: Schedule
 
     @abstractmethod

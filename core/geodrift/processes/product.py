@@ -18,6 +18,7 @@ from geodrift.layout import Layout
 from geodrift.prediction import Prediction
 from geodrift.processes.process import Draw, Flow, Move, Process
 from geodrift.rng import Streams
+from geodrift.schedules import Schedule
 from geodrift.spaces import Product as ProductSpace
 from geodrift.state import State
 
@@ -51,6 +52,10 @@ class Product(Process):
     @property
     def leaves(self) -> Mapping[str, Process]:
         return self.parts
+
+    @property
+    def clock(self) -> Schedule | None:
+        return next((part.clock for part in self.parts.values() if part.clock is not None), None)
 
     @property
     def anchors(self) -> frozenset[str]:  # type: ignore[override]

@@ -54,6 +54,8 @@ class Wrapped(Scored):
     normalised: bool = True
     embedding: Embedding = field(default_factory=Identity)
 
+    noised = True
+
     def __post_init__(self) -> None:
         at = self.schedule(torch.tensor([0.0, 0.5, 1.0], dtype=torch.float64))
         if not torch.all(at.alpha == 1):

@@ -1,7 +1,7 @@
 """Signal and noise in time."""
 
 from geodrift.schedules.bridging import Bridge, MeanReverting, Residual
-from geodrift.schedules.diffusing import EDM, VE, VP, SubVP
+from geodrift.schedules.diffusing import EDM, OU, VE, VP, SubVP
 from geodrift.schedules.interpolating import Cosine, Rectified
 from geodrift.schedules.kinetic import KineticOptimal
 from geodrift.schedules.schedule import Coefficients, Schedule, schedules
@@ -9,6 +9,7 @@ from geodrift.schedules.separation import Separation
 
 __all__ = [
     "EDM",
+    "OU",
     "VE",
     "VP",
     "Bridge",

@@ -36,6 +36,11 @@ class _LinearRate(Schedule):
     def alpha(self, t: Tensor) -> Tensor:
         return torch.exp(-self.half_integral(t))
 
+    def reached(self, integral: Tensor) -> Tensor:
+        """The time at which half the integrated rate has this value."""
+        half, slope = 0.5 * self.beta_min, self.beta_max - self.beta_min
+        return 2 * integral / (half + torch.sqrt(half**2 + slope * integral))
+
 
 @schedules.register("vp")
 class VP(_LinearRate):
@@ -43,6 +48,9 @@ class VP(_LinearRate):
 
     def sigma(self, t: Tensor) -> Tensor:
         return torch.sqrt(-torch.expm1(-2 * self.half_integral(t)))
+
+    def time(self, log_snr: Tensor) -> Tensor:
+        return self.reached(torch.nn.functional.softplus(-2 * log_snr.double()) / 2)
 
 
 @schedules.register("sub-vp")
@@ -74,6 +82,9 @@ class VE(Schedule):
     def sigma(self, t: Tensor) -> Tensor:
         return self.sigma_min * torch.exp(t * math.log(self.sigma_max / self.sigma_min))
 
+    def time(self, log_snr: Tensor) -> Tensor:
+        return (-log_snr.double() - math.log(self.sigma_min)) / math.log(self.sigma_max / self.sigma_min)
+
 
 @schedules.register("edm")
 @dataclass(frozen=True)
@@ -91,3 +102,33 @@ class EDM(Schedule):
 
     def sigma(self, t: Tensor) -> Tensor:
         return self.sigma_max * t
+
+    def time(self, log_snr: Tensor) -> Tensor:
+        return torch.exp(-log_snr.double()) / self.sigma_max
+
+
+@schedules.register("ou")
+@dataclass(frozen=True)
+class OU(Schedule):
+    """An Ornstein–Uhlenbeck process: :math:`\\alpha = e^{-\\theta t}`, :math:`\\sigma^2 = \\lambda^2 (1 - \\alpha^2)`.
+
+    It forgets the data at a constant rate and comes to rest around zero: on the difference from a mean it is the
+    mean-reverting SDE :math:`dz = -\\theta z\\,dt + \\lambda \\sqrt{2 \\theta}\\,dW`.
+
+    Arguments:
+        rate: :math:`\\theta`, per unit time.
+        std: Standard deviation at rest, :math:`\\lambda`, in units of the data.
+    """
+
+    rate: Positive = 5.0
+    std: Positive = 1.0
+
+    def alpha(self, t: Tensor) -> Tensor:
+        return torch.exp(-self.rate * t)
+
+    def sigma(self, t: Tensor) -> Tensor:
+        return self.std * torch.sqrt(-torch.expm1(-2 * self.rate * t))
+
+    def time(self, log_snr: Tensor) -> Tensor:
+        noise = -2 * (log_snr.double() + math.log(self.std))
+        return torch.nn.functional.softplus(noise) / (2 * self.rate)

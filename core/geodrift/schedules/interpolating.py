@@ -27,6 +27,9 @@ class Rectified(Schedule):
     def sigma(self, t: Tensor) -> Tensor:
         return t.clone()
 
+    def time(self, log_snr: Tensor) -> Tensor:
+        return torch.sigmoid(-log_snr.double())
+
 
 @schedules.register("cosine")
 @dataclass(frozen=True)
@@ -38,3 +41,6 @@ class Cosine(Schedule):
 
     def sigma(self, t: Tensor) -> Tensor:
         return torch.sin(0.5 * math.pi * t)
+
+    def time(self, log_snr: Tensor) -> Tensor:
+        return torch.atan(torch.exp(-log_snr.double())) / (0.5 * math.pi)

@@ -1,7 +1,10 @@
 """Methods that move a state from the source to the data."""
 
+from geodrift.solvers.adaptive import Adaptive, bosh3, dopri5
 from geodrift.solvers.ancestral import Ancestral
+from geodrift.solvers.churn import Churn
 from geodrift.solvers.ctmc import CTMC
+from geodrift.solvers.exponential import Multistep, Singlestep, UniPC
 from geodrift.solvers.langevin import EulerMaruyama, Langevin, PredictorCorrector
 from geodrift.solvers.reveal import Reveal
 from geodrift.solvers.runge_kutta import RungeKutta, euler, heun, midpoint, rk4
@@ -12,15 +15,22 @@ from geodrift.solvers.teleport import Teleport, suggest_skip
 __all__ = [
     "CTMC",
     "S4",
+    "Adaptive",
     "Ancestral",
+    "Churn",
     "EulerMaruyama",
     "Langevin",
+    "Multistep",
     "PredictorCorrector",
     "Reveal",
     "RungeKutta",
+    "Singlestep",
     "Solver",
     "Strang",
     "Teleport",
+    "UniPC",
+    "bosh3",
+    "dopri5",
     "euler",
     "heun",
     "midpoint",

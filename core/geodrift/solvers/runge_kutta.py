@@ -19,6 +19,7 @@ from geodrift.processes import Process
 from geodrift.rng import Streams
 from geodrift.solvers.solver import Solver, continuous, solvers, steady
 from geodrift.spaces import Space
+from geodrift.state import State
 
 
 @dataclass(frozen=True)
@@ -40,15 +41,23 @@ HEUN = Table(((1.0,),), (0.5, 0.5))
 RK4 = Table(((0.5,), (0.0, 0.5), (0.0, 0.0, 1.0)), (1 / 6, 1 / 3, 1 / 3, 1 / 6))
 
 
-def _combine(weights: tuple[float, ...], slopes: list[Any]) -> Any:
-    terms = [slope * weight for weight, slope in zip(weights, slopes, strict=True) if weight]
-    total = terms[0]
-    for term in terms[1:]:
-        total = total + term
-    return total
+def combine(weights: tuple[float, ...], slopes: list[Any]) -> Any:
+    """The sum of the slopes of the stages, with these weights, in a memory of its own."""
+    used = [(weight, slope) for weight, slope in zip(weights, slopes, strict=True) if weight]
+    (first, start), rest = used[0], used[1:]
+
+    def total(slope: Tensor, *others: Tensor) -> Tensor:
+        out = slope * first
+        for (weight, _), other in zip(rest, others, strict=True):
+            out = out.add_(other, alpha=weight)
+        return out
+
+    others = [slope for _, slope in rest]
+    return start.map(total, *others) if isinstance(start, State) else total(start, *others)
 
 
-def _embedded(space: Space[Any]) -> None:
+def embedded(space: Space[Any]) -> None:
+    """Raise `InputError` where sums of tangents mean nothing."""
     if not space.embedded:
         raise InputError(f"{space} is not embedded, so a method of more than two stages has order 2 there; choose heun")
 
@@ -71,7 +80,7 @@ class RungeKutta(Solver):
         fields = continuous(process, "a Runge–Kutta method")
         if self.stages > 2:
             for part in fields.values():
-                _embedded(part.space)
+                embedded(part.space)
         steady(process, times)
         super().admit(process, times)
 
@@ -79,13 +88,22 @@ class RungeKutta(Solver):
         self, denoise: Denoise, z: Any, t: Tensor, s: Tensor, carry: Any, rng: Streams, cond: Conditions | None = None
     ) -> tuple[Any, Any]:
         process, h = denoise.process, s - t
-        first = denoise(z, t, cond)
-        slopes = [process.velocity(first, z, t)]
+        moved, slope = self._first(denoise, z, t, s, rng, cond)
+        slopes = [slope]
         for row in self.table.a:
-            there, when = process.space.retract(z, _combine(row, slopes) * h), t + sum(row) * h
+            there, when = process.space.retract(z, combine(row, slopes) * h), t + sum(row) * h
             slopes.append(process.velocity(denoise(there, when, cond), there, when))
-        moved = process.jump(first, z, t, s, rng)
-        return process.space.retract(moved, _combine(self.table.b, slopes) * h), carry
+            del there
+        drift = combine(self.table.b, slopes) * h
+        del slope, slopes
+        return process.space.retract(moved, drift), carry
+
+    def _first(
+        self, denoise: Denoise, z: Any, t: Tensor, s: Tensor, rng: Streams, cond: Conditions | None
+    ) -> tuple[Any, Any]:
+        """The state with its classes moved, and the first slope; the prediction, which is large, ends here."""
+        process, p = denoise.process, denoise(z, t, cond)
+        return process.jump(p, z, t, s, rng), process.velocity(p, z, t)
 
 
 @solvers.register("euler")

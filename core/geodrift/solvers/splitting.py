@@ -35,7 +35,7 @@ def _splits(process: Process, times: Tensor, solver: str) -> None:
     scored(process, solver)
     process.admit(times)
     for part in process.leaves.values():
-        if has_score(part) and not part.linear:
+        if has_score(part) and not part.splits:
             raise InputError(f"{solver} splits a linear SDE and {type(part).__name__} is none; choose euler-maruyama")
         if has_score(part) and part.schedule.alpha(times[0]) < _LEAST_SIGNAL:
             raise InputError(f"{solver} divides by the signal and {part.schedule} has none at the source; choose heun")

@@ -11,6 +11,7 @@ from torch import Tensor
 from geodrift.embeddings import Embedding
 from geodrift.objectives.times import TimeLaw
 from geodrift.parametrization import Linear
+from geodrift.processes import Process
 from geodrift.processes.accuracy import Accuracy
 from geodrift.schedules import Schedule
 from geodrift.solvers.grids import Grid
@@ -101,13 +102,13 @@ def check_gradients(space: Space[Tensor], z: Tensor, y: Tensor) -> None:
             assert torch.all(torch.isfinite(value)), f"{space} has a value or a derivative that is not finite"
 
 
-def check_grid(grid: Grid) -> None:
-    """Times decrease from one and stay above zero."""
+def check_grid(grid: Grid, process: Process) -> None:
+    """Times decrease from the first and stay above zero."""
     for steps in (1, 2, 10, 1000):
-        times = grid(steps)
+        times = grid(steps, process)
         assert len(times) == steps, "a grid of N steps has N times"
         assert times.dtype == torch.float64, "times are float64"
-        assert times[0] == 1, "a grid starts at one"
+        assert times[0] == grid.first, "a grid starts at its first time"
         assert times[-1] > 0, "the last time is above zero"
         assert torch.all(torch.diff(times) < 0), "times do not decrease"
 

@@ -90,7 +90,7 @@ class Case:
 
     def routes(self) -> list[str]:
         """The routes that the process admits."""
-        times = self.grid(self.steps)
+        times = self.grid(self.steps, self.process)
         return [name for name, solver in ROUTES.items() if _admits(solver, self.process, times)]
 
 

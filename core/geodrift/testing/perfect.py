@@ -15,7 +15,10 @@ from torch.nn.functional import one_hot
 
 from geodrift.denoiser import Conditions
 from geodrift.parametrization import Linear
-from geodrift.processes import Affine, BayesianCategorical, Jump, Process, Product
+from geodrift.prediction import Located
+from geodrift.processes import Affine, Bayesian, Geodesic, Given, Jump, Process, Product, Wrapped
+from geodrift.processes.families import Categorical, Gaussian
+from geodrift.processes.periodic import polar
 from geodrift.state import State
 
 _SURE = 1e3  # the logit of what is known
@@ -35,10 +38,40 @@ def _(part: Affine, x: Tensor, z: Tensor, t: Tensor) -> Tensor:
     return part.parametrization.row(at).of(embedded, (z - at.alpha * embedded) / at.sigma)
 
 
-@answer.register(Jump)
-@answer.register(BayesianCategorical)
-def _(part: Jump | BayesianCategorical, x: Tensor, z: Tensor, t: Tensor) -> Tensor:
+@answer.register
+def _(part: Jump, x: Tensor, z: Tensor, t: Tensor) -> Tensor:
     return _SURE * one_hot(x, part.classes).to(torch.get_default_dtype())
+
+
+@answer.register
+def _(part: Bayesian, x: Tensor, z: Tensor, t: Tensor) -> Tensor:
+    family, at = part.family, part.at(t.to(z), z)
+    if isinstance(family, Categorical):
+        return _SURE * one_hot(x, family.classes).to(z)
+    embedded = family.embedding.embed(x).to(z)
+    if isinstance(family, Gaussian):
+        return family.parametrization.row(at).of(embedded, z - at.alpha * embedded)
+    p = family.resolve(z.new_zeros(*x.shape, family.channels[1]), z, at)
+    if isinstance(p, Located):
+        return -_SURE * torch.square(p.points - embedded[..., None, :]).sum(-1)
+    (a, b), (u, v) = polar(z)[0].unbind(-1), embedded.unbind(-1)
+    return _SURE * torch.stack((a * u + b * v, a * v - b * u), -1)
+
+
+@answer.register
+def _(part: Geodesic, x: Tensor, z: Tensor, t: Tensor) -> Tensor:
+    return -part.space.log(z, part.embedding.embed(x).to(z)) / part.at(t.to(z), z).sigma
+
+
+@answer.register
+def _(part: Wrapped, x: Tensor, z: Tensor, t: Tensor) -> Tensor:
+    t = t.to(z)
+    return -part.noise_std(z, t) * part.law(part.embed(x).to(z), t).score(z) / part.scale(z, t)
+
+
+@answer.register
+def _(part: Given, x: Tensor, z: Tensor, t: Tensor) -> Tensor:
+    return torch.zeros(*z.shape, 0, device=z.device)
 
 
 class Perfect:

@@ -39,19 +39,19 @@ class ExactTransport:
         self.source = nothing if source is None else source
 
     def __call__(self, z: Tensor, t: Any, cond: Conditions | None = None) -> Transport:
-        at = self.process.at(torch.as_tensor(t), z[..., None])
+        at = self.process.scales(torch.as_tensor(t), z[..., None])
         off, variance, posterior = self._pairs(z, at)
         growth = at.d_a * at.a * self._spread(0) + at.d_b * at.b * self._spread(1)
         mean = at.d_a * self._centres(0) + at.d_b * self._centres(1) + growth / variance * off
         velocity = (posterior * mean).sum(-1)
         noise = (posterior * at.gamma / variance * off).sum(-1)
-        now = self.process.at(torch.as_tensor(t), z)
+        now = self.process.scales(torch.as_tensor(t), z)
         drift = (posterior * (mean + at.d_gamma * at.gamma / variance * off)).sum(-1)
         return Transport(drift, noise, z - now.gamma * noise - trailing(torch.as_tensor(t), z) * velocity)
 
     def log_prob(self, z: Tensor, t: Tensor) -> Tensor:
         """Log-density of the state at time `t`, `(B,)`."""
-        return torch.logsumexp(self._joint(*self._offsets(z, self.process.at(t, z[..., None]))), -1)
+        return torch.logsumexp(self._joint(*self._offsets(z, self.process.scales(t, z[..., None]))), -1)
 
     def _pairs(self, z: Tensor, at: Scales) -> tuple[Tensor, Tensor, Tensor]:
         off, variance = self._offsets(z, at)

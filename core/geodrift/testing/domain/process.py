@@ -46,7 +46,8 @@ def known_answer(subject: Subject) -> None:
 def ends(subject: Subject) -> None:
     """All that a solver asks for is finite where the time grid begins and where it ends."""
     denoiser, (_, grid) = subject.model.denoiser, _route(subject)
-    process, times = denoiser.process, grid(subject.model.config.sample.steps)
+    process = denoiser.process
+    times = grid(subject.model.config.sample.steps, process)
     x, cond = subject.model.codec.batch(subject.arrays, subject.everything)
     x, rng = process.enter(x, cond), Streams.of(0, subject.everything)
     first, last = (t.to(torch.get_default_dtype()) for t in (times[0], times[-1]))
