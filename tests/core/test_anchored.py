@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from geodrift.objectives import Matching
 from geodrift.objectives.times import Uniform
 from geodrift.parametrization import Data
 from geodrift.prediction import Estimate
-from geodrift.processes import Anchored, Jump, Product
+from geodrift.processes import Anchored, Jump, Process, Product
 from geodrift.rng import Streams
 from geodrift.sampling import sample
 from geodrift.schedules import Bridge, MeanReverting, Residual, Schedule
@@ -42,12 +43,15 @@ class Forgetting(Schedule):
         return self.std * torch.sqrt(-torch.expm1(-2 * self.rate * t))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Inside(Grid):
     """Times even in their logit: on a bridge, in the logarithm of the signal-to-noise ratio."""
 
-    def place(self, u: Tensor) -> Tensor:
-        return torch.sigmoid(9 * (2 * u - 1))
+    first: float = 1 / (1 + math.exp(-9))
+
+    def place(self, steps: int, process: Process) -> Tensor:
+        u = torch.arange(steps, 0, -1) / steps
+        return torch.sigmoid(9 * (2 * u - 1)) / self.first
 
 
 PATHS = [Forgetting(), Bridge(0.7), Residual(), Residual(0.5, 1.0, 0.5), MeanReverting(0.5)]
