@@ -45,7 +45,7 @@ class Scaled:
         n, at = self.factor * self.exact(z, t).n, self.process.at(torch.as_tensor(t), z)
         return Estimate((z - at.sigma * n) / at.alpha, n)
 
-    def log_prob(self, z: Any, t: Any) -> Tensor:
+    def log_prob(self, z: Any, t: Any, cond: Any = None) -> Tensor:
         return self.factor * self.exact.log_prob(z, t)
 
 
