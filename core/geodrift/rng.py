@@ -74,6 +74,10 @@ class Streams:
         """Streams whose draws are the same for all leading entries of a sample, split off from these."""
         return Streams(self._next())
 
+    def at(self, number: Tensor | int) -> Streams:
+        """The streams that belong to a number, one for all or one a sample, `(B,)`: the same whenever it is asked."""
+        return Streams(_mix(_mix(self._keys ^ _FIRST) + torch.as_tensor(number) * _DRAW), self._places)
+
     def _next(self) -> Tensor:
         self._draws += 1
         return _mix(self._keys + _signed(self._draws * _DRAW))

@@ -40,7 +40,8 @@ HEUN = Table(((1.0,),), (0.5, 0.5))
 RK4 = Table(((0.5,), (0.0, 0.5), (0.0, 0.0, 1.0)), (1 / 6, 1 / 3, 1 / 3, 1 / 6))
 
 
-def _combine(weights: tuple[float, ...], slopes: list[Any]) -> Any:
+def combine(weights: tuple[float, ...], slopes: list[Any]) -> Any:
+    """The sum of the slopes of the stages, with these weights."""
     terms = [slope * weight for weight, slope in zip(weights, slopes, strict=True) if weight]
     total = terms[0]
     for term in terms[1:]:
@@ -81,10 +82,10 @@ class RungeKutta(Solver):
         first = denoise(z, t, cond)
         slopes = [process.velocity(first, z, t)]
         for row in self.table.a:
-            there, when = process.space.retract(z, _combine(row, slopes) * h), t + sum(row) * h
+            there, when = process.space.retract(z, combine(row, slopes) * h), t + sum(row) * h
             slopes.append(process.velocity(denoise(there, when, cond), there, when))
         moved = process.jump(first, z, t, s, rng)
-        return process.space.retract(moved, _combine(self.table.b, slopes) * h), carry
+        return process.space.retract(moved, combine(self.table.b, slopes) * h), carry
 
 
 @solvers.register("euler")
