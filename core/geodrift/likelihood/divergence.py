@@ -91,7 +91,7 @@ class ExactTrace(Divergence):
         total: Tensor | float = 0.0
         for chunk in torch.split(torch.arange(last, device=z.device), self.at_once):
             total = total + self._some(v, z, axes, chunk)
-        return torch.as_tensor(total).expand(1, z.samples)
+        return torch.as_tensor(total, device=z.device).expand(1, z.samples).double()
 
     def error(self, estimates: Tensor) -> Tensor:
         return torch.zeros_like(estimates[0])
@@ -152,7 +152,7 @@ class Hutchinson(Divergence):
     law: Probe = Rademacher()  # noqa: RUF009 - frozen
 
     def contract(self, v: Mapping[str, Tensor], z: State, rng: Streams) -> Tensor:
-        return torch.stack([self._one(v, z, rng) for _ in range(self.probes)])
+        return torch.stack([self._one(v, z, rng) for _ in range(self.probes)]).double()
 
     def error(self, estimates: Tensor) -> Tensor:
         if len(estimates) == 1:

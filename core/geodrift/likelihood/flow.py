@@ -86,7 +86,7 @@ class FlowLikelihood(Likelihood):
         start, volume = _start(parts, x, times[0])
         z, gain = self._integrate(_Slope(denoise, self.divergence, tuple(parts), rng, cond), start, times)
         end = _prior(parts, z, times[-1]) if self.prior is None else self.prior(z, times[-1])
-        estimates = end + volume + gain
+        estimates = end.double() + volume + gain
         counted, kind = entities(x)
         numbers = dims({name: start[name] for name in parts} if isinstance(start, State) else {"": start}, start)
         error, noise = self.divergence.error(estimates), noises(parts, times[0])
@@ -94,7 +94,7 @@ class FlowLikelihood(Likelihood):
 
     def _integrate(self, slope: _Slope, z: Any, times: Tensor) -> tuple[Any, Tensor]:
         """The state at the last time, and estimates `(R, B)` of the integral of the divergence until then."""
-        space, gain = slope.denoise.process.space, torch.zeros((), device=times.device)
+        space, gain = slope.denoise.process.space, torch.zeros((), dtype=torch.float64, device=times.device)
         for t, s in pairwise(times):
             h, slopes = s - t, [slope(z, t)]
             for row in self.table.a:
