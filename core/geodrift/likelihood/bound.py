@@ -160,12 +160,13 @@ class _Payment:
 
     def __call__(self, t: Tensor, s: Tensor, cost: Cost) -> Tensor:
         """The cost of each sample, `(B,)`, at times `(B,)`."""
-        draw = self.denoise.process.corrupt(self.x, t, self.rng)
-        return self._sum(self.denoise(draw.z, t, self.cond), draw, s, cost)
+        now, then = (u.to(torch.get_default_dtype()) for u in (t, s))
+        draw = self.denoise.process.corrupt(self.x, now, self.rng)
+        return self._sum(self.denoise(draw.z, now, self.cond), draw, then, cost)
 
     def start(self, cost: Cost) -> Tensor:
         """The cost at the source, where nothing is predicted."""
-        one = torch.ones(samples(self.x), dtype=torch.float64, device=self.x.device)
+        one = torch.ones(samples(self.x), device=self.x.device)
         return self._sum(None, self.denoise.process.corrupt(self.x, one, self.rng), one, cost)
 
     def _sum(self, p: Any, draw: Draw, s: Tensor, cost: Cost) -> Tensor:
@@ -175,13 +176,12 @@ class _Payment:
         then = process.times(s, self.x)
         return total(
             {
-                name: cost(
-                    part,
-                    p and p[name],
-                    Draw(draw.z[name], draw.x[name], draw.n[name], draw.t[name]),
-                    then[name],
-                )
+                name: cost(part, p and p[name], _of(draw, name), then[name])
                 for name, part in process.parts.items()
             },
             self.x,
         )
+
+
+def _of(draw: Draw, name: str) -> Draw:
+    return Draw(draw.z[name], draw.x[name], draw.n[name], draw.t[name])
