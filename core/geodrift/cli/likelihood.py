@@ -111,7 +111,7 @@ def _called(model: Model, thing: Any) -> str:
 def described(scores: Scores, names: list[str]) -> dict[str, Any]:
     """The figures as JSON values."""
     found = scores.found
-    columns = {
+    columns: dict[str, list[Any]] = {
         "index": scores.kept,
         "name": names,
         "nats": found.nats.tolist(),

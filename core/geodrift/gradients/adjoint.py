@@ -3,8 +3,8 @@ r"""The continuous adjoint of the probability-flow ODE of affine processes.
 The flow is solved in the coordinates in which it is not stiff, :math:`y = z / \alpha` against
 :math:`\rho = \sigma / \alpha`, by the classical Runge–Kutta method with the variable :math:`x = \log \rho`:
 
-.. math:: \frac{dy}{d\rho} = \hat n(\alpha y, t), \qquad \frac{dw}{d\rho} = -\alpha\,w^\top \frac{\partial \hat n}{\partial z},
-   \qquad \frac{dg}{d\rho} = -w^\top \frac{\partial \hat n}{\partial \theta},
+.. math:: \frac{dy}{d\rho} = \hat n(\alpha y, t), \qquad
+   \frac{dw}{d\rho} = -\alpha\,w^\top \frac{\partial \hat n}{\partial z}, \qquad \frac{dg}{d\rho} = -w^\top \frac{\partial \hat n}{\partial \theta},
 
 :math:`w` the gradient of :math:`y` and :math:`g` that of the weights and conditions :math:`\theta`. On the way back
 :math:`y` is solved again beside :math:`w`, so that nothing of the way is kept; the gradient differs from that of the
@@ -179,7 +179,8 @@ def _classical(
     slope: Callable[[Tensors, Tensor], tuple[Tensors, Tensors]], y: Tensors, sums: Tensors, step: _Step
 ) -> tuple[Tensors, Tensors]:
     """One step of the classical Runge–Kutta method for `y`, and for `sums` whose rates depend on `y` alone."""
-    (t, middle, s, h), k = step, slope(y, step.t)
+    (t, middle, s, h) = step
+    k = slope(y, t)
     stages = [k]
     for share, when in ((0.5, middle), (0.5, middle), (1.0, s)):
         k = slope(tuple(v + share * h * rate for v, rate in zip(y, k[0], strict=True)), when)

@@ -3,8 +3,8 @@ r"""A bound of the likelihood from below, for processes of every kind.
 The evidence bound of the chain that samples, from the source at one to a first time :math:`t_0` and by decoding from
 there to the data:
 
-.. math:: -\log p(x) \le \mathrm{KL}(q(z_1 | x) \| \pi) + \sum_k \mathbb{E}\,\mathrm{KL}(q(z_s | z_t, x) \| p(z_s | z_t))
-   - \mathbb{E} \log p(x | z_{t_0}).
+.. math:: -\log p(x) \le \mathrm{KL}(q(z_1 | x) \| \pi)
+   + \sum_k \mathbb{E}\,\mathrm{KL}(q(z_s | z_t, x) \| p(z_s | z_t)) - \mathbb{E} \log p(x | z_{t_0}).
 
 The sum runs over the steps of a chain with the process's own kernels, or, in the limit of short steps, is an integral
 of the rates of `geodrift.likelihood.rates`. Either is estimated at random times: one pair of draws in each of some
@@ -175,10 +175,7 @@ class _Payment:
             return total({"": Dense().mask(cost(process, p, draw, s))}, self.x)
         then = process.times(s, self.x)
         return total(
-            {
-                name: cost(part, p and p[name], _of(draw, name), then[name])
-                for name, part in process.parts.items()
-            },
+            {name: cost(part, p and p[name], _of(draw, name), then[name]) for name, part in process.parts.items()},
             self.x,
         )
 

@@ -88,8 +88,8 @@ def meaning(process: Process, found: LogLikelihood) -> str:
     """What the figures are, in a sentence."""
     if not found.exact:
         return (
-            "a lower bound, in the mean over draws, of the log-probability of each object in the order in which it is written,"
-            " given its size"
+            "a lower bound, in the mean over draws, of the log-probability of each object in the order in which it is "
+            "written, given its size"
         )
     noise = ", ".join(f"{name or 'data'} {std:.3g}" for name, std in found.noise.items())
     law = f"the log-density, per unit volume of the embedded data, of the model's law smoothed by noise ({noise})"

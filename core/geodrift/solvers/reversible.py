@@ -140,6 +140,6 @@ class ReversibleHeun(Solver):
             y, other = (v[name].detach() for v in (fields, others))
             if y.is_floating_point() and not bool((y - other).abs().amax() <= self.apart * (1 + y.abs().amax())):
                 raise InputError(
-                    f"reversible-heun: at time {float(t):.3g} the two copies of the state came apart: the steps are too "
-                    "long for a flow that contracts so fast; take more steps, end earlier, or use heun"
+                    f"reversible-heun: at time {float(t):.3g} the two copies of the state came apart: the steps are "
+                    "too long for a flow that contracts so fast; take more steps, end earlier, or use heun"
                 )
