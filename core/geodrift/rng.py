@@ -75,8 +75,14 @@ class Streams:
         return Streams(self._next())
 
     def at(self, number: Tensor | int) -> Streams:
-        """The streams that belong to a number, one for all or one a sample, `(B,)`: the same whenever it is asked."""
-        return Streams(_mix(_mix(self._keys ^ _FIRST) + torch.as_tensor(number) * _DRAW), self._places)
+        """The streams that belong to a number, whatever was drawn before.
+
+        Arguments:
+            number: One for all, one for each leading entry, `(B,)`, or several of them, `(L, B)`, for which there are
+                as many streams, `L` times `B`.
+        """
+        keys = _mix(_mix(self._keys ^ _FIRST) + torch.as_tensor(number, device=self._keys.device) * _DRAW)
+        return Streams(keys.flatten(), self._places.expand(keys.shape).flatten())
 
     def _next(self) -> Tensor:
         self._draws += 1

@@ -47,7 +47,8 @@ def test_it_is_the_log_probability_for_exact_beliefs(name: str) -> None:
     assert float(error.max()) < 0.07
     own = found.error.square().mean().sqrt() / (COUNT / 4) ** 0.5
     assert float(own) == pytest.approx(float(error.square().mean().sqrt()), rel=0.15)
-    assert not found.exact and found.dims.tolist() == [3] * COUNT
+    assert not found.exact
+    assert found.dims.tolist() == [3] * COUNT
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -141,7 +142,8 @@ def test_the_masked_rate_is_the_weighted_cross_entropy() -> None:
     draw = part.corrupt(x, t, Streams.of(1, 2))
     raw = torch.sin(torch.arange(24.0)).reshape(2, 4, 3)
     p = part.resolve(raw, draw.z, t)
-    assert (draw.z == 3).any() and (draw.z < 3).any()
+    assert (draw.z == 3).any()
+    assert (draw.z < 3).any()
     torch.testing.assert_close(rate(part, p, draw), part.loss(raw, Draw(draw.z, x, x, t)))
 
 

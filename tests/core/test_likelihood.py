@@ -52,7 +52,8 @@ def test_a_mixture_has_its_density(schedule: Schedule, shape: tuple[int, ...]) -
     x = law.sample(Streams.of(1, 12), 12)
     found = measure(Affine(schedule), law, x, steps=64)
     torch.testing.assert_close(found.nats, density(law, x, found.noise[""]), rtol=0, atol=1e-4)
-    assert found.exact and not found.error.any()
+    assert found.exact
+    assert not found.error.any()
     assert found.noise[""] < 0.011
 
 
@@ -170,7 +171,9 @@ def test_the_standard_error_is_that_of_repeated_runs() -> None:
 def test_units() -> None:
     found = spread(graph())
     assert found.dims.tolist() == [9, 2, 5]
-    assert found.entities is not None and found.entities.tolist() == [3, 1, 2] and found.kind == "nodes"
+    assert found.entities is not None
+    assert found.entities.tolist() == [3, 1, 2]
+    assert found.kind == "nodes"
     torch.testing.assert_close(found.bits_per_dim * found.dims, -found.nats / torch.log(torch.tensor(2.0)))
     torch.testing.assert_close(found.bits_per_entity * found.entities, found.bits_per_dim * found.dims)
 
@@ -211,9 +214,10 @@ def test_what_has_no_density_is_refused(process: Process, message: str) -> None:
 def test_the_pace_is_an_increasing_map_with_its_own_slope() -> None:
     pace = Pace.of(GRAPHS, 1e-5)
     u = torch.linspace(0.01, 0.99, 500)
-    (before, _), (t, slope), (after, _) = (pace.place(u + step) for step in (-1e-7, 0.0, 1e-7))
+    (before, _), (_t, slope), (after, _) = (pace.place(u + step) for step in (-1e-7, 0.0, 1e-7))
     inside = ((u * (len(pace.knots) - 1)) % 1 - 0.5).abs() < 0.49
     torch.testing.assert_close(slope[inside], ((after - before) / 2e-7)[inside], rtol=1e-5, atol=1e-5)
     grid = pace.grid(7)
     assert torch.all(torch.diff(grid) > 0)
-    assert float(grid[0]) == pytest.approx(1e-5) and grid[-1] == 1
+    assert float(grid[0]) == pytest.approx(1e-5)
+    assert grid[-1] == 1

@@ -4,7 +4,8 @@ The flow is solved in the coordinates in which it is not stiff, :math:`y = z / \
 :math:`\rho = \sigma / \alpha`, by the classical Runge–Kutta method with the variable :math:`x = \log \rho`:
 
 .. math:: \frac{dy}{d\rho} = \hat n(\alpha y, t), \qquad
-   \frac{dw}{d\rho} = -\alpha\,w^\top \frac{\partial \hat n}{\partial z}, \qquad \frac{dg}{d\rho} = -w^\top \frac{\partial \hat n}{\partial \theta},
+   \frac{dw}{d\rho} = -\alpha\,w^\top \frac{\partial \hat n}{\partial z}, \qquad
+   \frac{dg}{d\rho} = -w^\top \frac{\partial \hat n}{\partial \theta},
 
 :math:`w` the gradient of :math:`y` and :math:`g` that of the weights and conditions :math:`\theta`. On the way back
 :math:`y` is solved again beside :math:`w`, so that nothing of the way is kept; the gradient differs from that of the

@@ -111,7 +111,7 @@ class Bound(Likelihood):
         first: That time.
     """
 
-    chain: Chain = Continuous()  # noqa: RUF009 - frozen
+    chain: Chain = Continuous()
     strata: int = 16
     ends: int = 4
     first: float = 1e-4

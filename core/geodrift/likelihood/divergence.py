@@ -149,7 +149,7 @@ class Hutchinson(Divergence):
     """
 
     probes: int = 1
-    law: Probe = Rademacher()  # noqa: RUF009 - frozen
+    law: Probe = Rademacher()
 
     def contract(self, v: Mapping[str, Tensor], z: State, rng: Streams) -> Tensor:
         return torch.stack([self._one(v, z, rng) for _ in range(self.probes)]).double()

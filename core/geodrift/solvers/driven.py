@@ -116,14 +116,15 @@ class AdaptiveEulerMaruyama(Solver):
     ) -> tuple[Any, Pace]:
         (path, h), now = carry, t.expand(samples(z)).double()
         z = denoise.process.jump(denoise(z, t, cond), z, t, s, rng)
-        while bool((now > s).any()):
+        while bool((going := now > s).any()):
             length = torch.minimum(h, now - s)
             tried, error = self._try(denoise, z, now, length, path, cond)
-            taken = (error <= 1) | (length <= self.shortest)
+            taken = going & ((error <= 1) | (length <= self.shortest))
             z, now = _where(taken, tried, z), torch.where(taken, _then(now, length, s), now)
             grown = length * (0.9 * error.clamp(min=1e-6) ** (-2 / 3)).clamp(0.2, 5)
             # The last step before a time of the grid is cut short and says little about the next.
-            h = torch.where((length < h) & taken, torch.maximum(grown, h), grown.clamp(min=self.shortest))
+            after = torch.where((length < h) & taken, torch.maximum(grown, h), grown.clamp(min=self.shortest))
+            h = torch.where(going, after, h)
         return z, Pace(path, h)
 
     def _try(
@@ -142,7 +143,7 @@ class AdaptiveEulerMaruyama(Solver):
         a, b = (z if isinstance(z, State) else State({"": z}) for z in (one, two))
         real = [name for name in a if a[name].is_floating_point()]
         ratios = {name: (a[name] - b[name]) / (self.absolute + self.relative * b[name].abs()) for name in real}
-        return torch.stack([a.layouts[name].mean(ratio**2).sqrt() for name, ratio in ratios.items()]).amax(0).double()
+        return torch.stack([a.layouts[name].mean(ratio**2).sqrt() for name, ratio in ratios.items()]).amax(0).double().nan_to_num(nan=torch.inf)
 
 
 def _then(now: Tensor, length: Tensor, s: Tensor) -> Tensor:

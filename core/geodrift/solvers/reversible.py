@@ -65,7 +65,7 @@ class ReversibleHeun(Solver):
     """
 
     scale: NotNegative = 0.0
-    apart: Positive = 1.0
+    apart: Positive = 0.5
     stages: int = 1
 
     def admit(self, process: Process, times: Tensor) -> None:
@@ -98,22 +98,22 @@ class ReversibleHeun(Solver):
         u = part.velocity(p, z, t)
         return Delta(u - self.scale * part.diffusion(z, t) / 2 * part.score(p, z, t) if has_score(part) else u)
 
-    def noise(self, process: Process, path: BrownianTree, t: Tensor, s: Tensor, at: Tensor) -> Any:
-        """The noise of the step from `t` to `s` with its strength at the time `at`; nothing for the ODE."""
+    def noise(self, process: Process, path: BrownianTree, t: Tensor, s: Tensor) -> tuple[Any, Any]:
+        """The noise of the step from `t` to `s` with its strength at either end; nothing for the ODE."""
         if not self.scale:
-            return 0.0
+            return 0.0, 0.0
         step = path.increment(t, s)
 
         def strength(part: Process, p: Any, z: Tensor, u: Tensor, v: Tensor, layout: Layout) -> Kernel:
             return Delta(z * torch.sqrt(self.scale * part.diffusion(z, u)) if has_score(part) else torch.zeros_like(z))
 
-        return process.each(strength, step, step, at, at).mode
+        return process.each(strength, step, step, t, t).mode, process.each(strength, step, step, s, s).mode
 
     def step(
         self, denoise: Denoise, z: Any, t: Tensor, s: Tensor, carry: Twin, rng: Streams, cond: Conditions | None = None
     ) -> tuple[Any, Twin]:
         process, h = denoise.process, s - t
-        before, after = (self.noise(process, carry.path, t, s, at) for at in (t, s))
+        before, after = self.noise(process, carry.path, t, s)
         slope = self.drift(denoise, carry.z, t, cond) if carry.slope is None else carry.slope
         twin = z * 2.0 - carry.z + slope * h + before
         ahead = self.drift(denoise, twin, s, cond)
@@ -126,7 +126,7 @@ class ReversibleHeun(Solver):
     ) -> tuple[Any, Twin]:
         """Undo `step`: the state and the memory at `t`, from those at `s`."""
         process, h = denoise.process, s - t
-        before, after = (self.noise(process, carry.path, t, s, at) for at in (t, s))
+        before, after = self.noise(process, carry.path, t, s)
         ahead = self.drift(denoise, carry.z, s, cond) if carry.slope is None else carry.slope
         twin = z * 2.0 - carry.z - ahead * h - after
         slope = self.drift(denoise, twin, t, cond)
