@@ -56,7 +56,7 @@ class BrownianTree:
     def _walk(self, like: Tensor, rng: Streams, t: Tensor) -> Tensor:
         """The path of one tensor at one time for each leading entry."""
         w = trailing(t, like).to(like) * rng.at(0).normal(like)
-        for depths in torch.arange(self.levels, device=t.device).split(max(1, _AT_ONCE // max(1, like.numel()))):
+        for depths in torch.split(torch.arange(self.levels, device=t.device), max(1, _AT_ONCE // max(1, like.numel()))):
             halves = 2.0 ** depths[:, None]
             place = torch.minimum((halves * t).floor(), halves - 1)
             noise = rng.at((halves + place).long()).normal(like.new_empty(len(depths) * len(like), *like.shape[1:]))

@@ -124,7 +124,7 @@ def test_one_prediction_a_step() -> None:
 
 def test_the_parasitic_mode_is_an_error() -> None:
     """Long steps where the noise is small: the flow contracts, and the two copies part."""
-    narrow = Exact(Affine(VP()), Points(torch.tensor([[0.0]]), torch.ones(1), torch.tensor([0.003])))
+    narrow = Exact(Affine(VP()), Points(torch.tensor([[-1.0], [1.2]]), torch.ones(2) / 2, torch.full((2,), 0.003)))
     with pytest.raises(InputError, match=r"two copies of the state came apart.*more steps"):
         run(ReversibleHeun(), narrow, start(), grid(10, 1.0, 0.001), STREAMS)
     run(ReversibleHeun(apart=1e30), narrow, start(), grid(10, 1.0, 0.001), STREAMS)

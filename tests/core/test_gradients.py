@@ -44,7 +44,8 @@ def tensor(schedule: Schedule | None = None) -> Denoiser:
 
 
 def state() -> Denoiser:
-    return Denoiser(Network(), Product({"a": Affine(VP(), parametrization=V()), "b": Affine(Cosine(), parametrization=V())}))
+    parts = {"a": Affine(VP(), parametrization=V()), "b": Affine(Cosine(), parametrization=V())}
+    return Denoiser(Network(), Product(parts))
 
 
 def start(denoise: Any) -> Any:
@@ -109,13 +110,13 @@ def test_the_gradient_is_that_of_finite_differences() -> None:
 @pytest.mark.parametrize("make", [tensor, state])
 def test_the_adjoint_has_order_four(make: Any) -> None:
     denoise = make()
-    times = {n: even_noise(denoise.process, 0.9, 0.05, n) for n in (8, 16, 32, 128)}
-    end, grad = found(denoise, Adjoint(), times[128])
+    times = {n: even_noise(denoise.process, 0.9, 0.05, n) for n in (8, 16, 32, 96)}
+    end, grad = found(denoise, Adjoint(), times[96])
     assert order(lambda n: gap(found(denoise, Adjoint(), times[n])[1], grad), (8, 16, 32)) == pytest.approx(4, abs=0.5)
     assert order(lambda n: gap(found(denoise, Adjoint(), times[n])[0], end), (8, 16, 32)) == pytest.approx(4, abs=0.5)
-    direct = found(denoise, Direct(rk4()), uniform(150, 0.9, 0.05))
-    assert gap(end, direct[0]) < 1e-6
-    assert gap(grad, direct[1]) < 1e-6
+    direct = found(denoise, Direct(rk4()), uniform(80, 0.9, 0.05))
+    assert gap(end, direct[0]) < 1e-5
+    assert gap(grad, direct[1]) < 1e-5
 
 
 @pytest.mark.parametrize("schedule", [VP(), Cosine(), Rectified(), VE(0.1, 5.0), EDM(5.0)], ids=repr)
@@ -124,12 +125,13 @@ def test_the_gradient_of_a_gaussian(way: Gradient, schedule: Schedule) -> None:
     """The flow keeps the standardised coordinate: its derivative is the ratio of the standard deviations."""
     process, std = Affine(schedule), 0.5
     exact = Exact(process, Points(torch.tensor([[0.7]]), torch.ones(1), torch.tensor([std])))
-    times = even_noise(process, 0.8, 0.1, 100)
+    times = even_noise(process, 0.8, 0.1, 48)
     z = torch.tensor([[0.4], [-1.0], [2.0], [0.0]]).requires_grad_()
     (grad,) = torch.autograd.grad(differentiable(exact, z, times, way, RNG).sum(), z)
     first, last = (schedule(t) for t in (times[0], times[-1]))
     widths = [torch.hypot(at.alpha * std, at.sigma) for at in (first, last)]
-    torch.testing.assert_close(grad, (widths[1] / widths[0]).expand(4, 1), rtol=0, atol=1e-3 if way == Reversible() else 1e-6)
+    tolerance = 2e-3 if isinstance(way, Reversible) else 1e-5
+    torch.testing.assert_close(grad, (widths[1] / widths[0]).expand(4, 1), rtol=0, atol=tolerance)
 
 
 def kept(way: Gradient, steps: int) -> int:
@@ -156,7 +158,7 @@ def test_guided_denoisers_have_gradients() -> None:
     denoise = tensor()
     guided = ClassifierFree(denoise, 1.0)
     for way in (Reversible(), Adjoint(), Checkpointed()):
-        assert gap(found(guided, way, uniform(40), denoise)[1], found(denoise, way, uniform(40))[1]) < 1e-12
+        assert gap(found(guided, way, uniform(20), denoise)[1], found(denoise, way, uniform(20))[1]) < 1e-12
 
 
 def test_what_is_differentiated_is_what_is_sampled() -> None:

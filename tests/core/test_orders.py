@@ -173,8 +173,8 @@ class Silent(Streams):
 
 
 # Solvers without an order in the step: they draw from the process's own law or move classes alone, see test_jump,
-# test_reveal and test_bayesian; a corrector changes the law by its own bias, see above; along a Brownian path the order is
-# a strong one, see test_driven.
+# test_reveal and test_bayesian; a corrector changes the law by its own bias, see above; along a Brownian path the order
+# is a strong one, see test_driven.
 WITHOUT = {"ctmc", "reveal", "predictor-corrector", "driven-euler-maruyama", "adaptive-euler-maruyama"}
 
 

@@ -163,7 +163,9 @@ def _refused(solver: Solver, process: Product) -> bool:
     if isinstance(solver, (Ancestral, CTMC)):
         return False
     if isinstance(solver, ReversibleHeun):
-        coarse = any(isinstance(p, Affine) and isinstance(p.schedule, VE) for p in parts)  # for the steps of these tests
+        coarse = any(
+            isinstance(p, Affine) and isinstance(p.schedule, VE) for p in parts
+        )  # for the steps of these tests
         return coarse or not all(isinstance(p, Flow) for p in parts)
     return not any(isinstance(p, Flow) for p in parts) or (isinstance(solver, (S4, Strang)) and no_signal)
 

@@ -143,7 +143,12 @@ class AdaptiveEulerMaruyama(Solver):
         a, b = (z if isinstance(z, State) else State({"": z}) for z in (one, two))
         real = [name for name in a if a[name].is_floating_point()]
         ratios = {name: (a[name] - b[name]) / (self.absolute + self.relative * b[name].abs()) for name in real}
-        return torch.stack([a.layouts[name].mean(ratio**2).sqrt() for name, ratio in ratios.items()]).amax(0).double().nan_to_num(nan=torch.inf)
+        return (
+            torch.stack([a.layouts[name].mean(ratio**2).sqrt() for name, ratio in ratios.items()])
+            .amax(0)
+            .double()
+            .nan_to_num(nan=torch.inf)
+        )
 
 
 def _then(now: Tensor, length: Tensor, s: Tensor) -> Tensor:
