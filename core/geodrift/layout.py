@@ -164,9 +164,12 @@ class Ragged(Layout):
     def mask(self, z: Tensor) -> Tensor:
         return z
 
+    @property
+    def lengths(self) -> Tensor:
+        return torch.bincount(self.index, minlength=self.count)
+
     def places(self) -> Tensor:
-        lengths = torch.bincount(self.index, minlength=self.count)
-        start = torch.cumsum(lengths, 0) - lengths
+        start = torch.cumsum(self.lengths, 0) - self.lengths
         return torch.arange(len(self.index), device=self.index.device) - start[self.index]
 
     def map(self, move: Callable[[Tensor], Tensor]) -> Ragged:

@@ -18,6 +18,7 @@ from geodrift.domain import Codec, Domain
 from geodrift.errors import InputError, unknown
 from geodrift.guidance.cfg import ClassifierFree
 from geodrift.guidance.temperature import Tempered
+from geodrift.likelihood import Likelihood, Scores, score
 from geodrift.metric import Metric
 from geodrift.plugins import domain as find
 from geodrift.rng import Streams
@@ -149,6 +150,12 @@ class Model:
     ) -> list[Metric]:
         """Metrics of samples against held-out objects, with floors where the training objects are given too."""
         return self.domain.evaluate(samples, reference, training, options)
+
+    def likelihood(
+        self, objects: Sequence[Any], way: Likelihood | None = None, *, seed: int = 0, batch_size: int = 64
+    ) -> Scores:
+        """How likely native objects are, by default in the way that suits the process: see `likelihood.score`."""
+        return score(self, objects, way, seed, batch_size)
 
 
 def preset(name: str, domain: str | None = None) -> tuple[Domain, Path]:

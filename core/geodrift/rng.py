@@ -86,6 +86,16 @@ class Streams:
         """Streams of their own, split off from these: however much is drawn from them, these go on alike."""
         return Streams(self._next(), self._places)
 
+    def at(self, number: Tensor | int) -> Streams:
+        """The streams that belong to a number, whatever was drawn before.
+
+        Arguments:
+            number: One for all, one for each leading entry, `(B,)`, or several of them, `(L, B)`, for which there are
+                as many streams, `L` times `B`.
+        """
+        keys = _mix(_mix(self._keys ^ _FIRST) + torch.as_tensor(number, device=self._keys.device) * _DRAW)
+        return Streams(keys.flatten(), self._places.expand(keys.shape).flatten())
+
     def _count(self) -> int:
         self._draws += 1
         return self._draws

@@ -39,6 +39,14 @@ class Source(ABC):
     def sample(self, like: Tensor, rng: Streams) -> Tensor:
         """Draw :math:`n`, shaped and typed like `like`."""
 
+    def log_prob(self, n: Tensor) -> Tensor:
+        """The log-density of :math:`n`, elementwise.
+
+        Raises:
+            InputError: When the law has none that is known.
+        """
+        raise InputError(f"{self} has no known density, so a path from it gives no likelihood; use a normal source")
+
 
 sources = role("source", Source)
 
@@ -52,6 +60,9 @@ class Normal(Source):
 
     def sample(self, like: Tensor, rng: Streams) -> Tensor:
         return rng.normal(like)
+
+    def log_prob(self, n: Tensor) -> Tensor:
+        return -torch.square(n) / 2 - math.log(2 * math.pi) / 2
 
 
 @sources.register("student-t")

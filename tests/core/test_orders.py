@@ -19,7 +19,7 @@ from geodrift.solvers import (
     Ancestral,
     EulerMaruyama,
     PredictorCorrector,
-    RungeKutta,
+    ReversibleHeun,
     Solver,
     Strang,
     euler,
@@ -31,7 +31,7 @@ from geodrift.state import State
 from geodrift.testing import Exact, Moments, Points, order, propagate, run
 
 STREAMS = Streams.of(0, 1)
-STRONG = [(euler(), 1), (midpoint(), 2), (heun(), 2), (rk4(), 4)]
+STRONG = [(euler(), 1), (midpoint(), 2), (heun(), 2), (rk4(), 4), (ReversibleHeun(), 2)]
 WEAK = [
     (Ancestral(), 1, 1),
     (Ancestral(eta=0.5), 1, 1),
@@ -74,9 +74,9 @@ def reference() -> Callable[[Schedule], Tensor]:
     )
 
 
-@pytest.mark.parametrize(("method", "expected"), STRONG, ids=["euler", "midpoint", "heun", "rk4"])
+@pytest.mark.parametrize(("method", "expected"), STRONG, ids=["euler", "midpoint", "heun", "rk4", "reversible-heun"])
 def test_order_on_a_mixture(
-    method: RungeKutta, expected: int, path: Schedule, reference: Callable[[Schedule], Tensor]
+    method: Solver, expected: int, path: Schedule, reference: Callable[[Schedule], Tensor]
 ) -> None:
     exact, z, end = Exact(Affine(path), mixture()), starts(path, 0.8), reference(path)
     measured = order(lambda n: float((run(method, exact, z, grid(n, 0.8, 0.3), STREAMS) - end).norm()), (16, 32))

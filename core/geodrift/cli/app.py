@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from geodrift.cli import check, domains, evaluate, generate, info, new_domain, report, train
+from geodrift.cli import check, domains, evaluate, generate, info, likelihood, new_domain, report, train
 from geodrift.errors import InputError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -21,6 +21,7 @@ for command in (
     generate.generate,
     train.train,
     evaluate.evaluate,
+    likelihood.likelihood,
     report.report,
     info.info,
     check.check,

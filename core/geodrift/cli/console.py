@@ -15,15 +15,16 @@ def note(text: str) -> None:
 
 def emit(document: Any) -> None:
     """One JSON document; what is not a number in JSON is null."""
-    json.dump(_finite(document), sys.stdout, indent=1, ensure_ascii=False)
+    json.dump(finite(document), sys.stdout, indent=1, ensure_ascii=False)
     print()
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """The document with null for what is not a number in JSON."""
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return None if isinstance(value, float) and (value != value or value in (float("inf"), -float("inf"))) else value
 
 

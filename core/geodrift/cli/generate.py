@@ -13,10 +13,10 @@ import typer
 from geodrift.cli.console import emit, note
 from geodrift.cli.options import device as find_device
 from geodrift.cli.options import numbers
+from geodrift.cli.options import source as find_source
 from geodrift.errors import InputError
 
 if TYPE_CHECKING:
-    from geodrift.checkpoint import Checkpoint
     from geodrift.generation import Request, Run
     from geodrift.samples import Manifest
 
@@ -48,7 +48,7 @@ def generate(
     if guidance not in (None, 1) and not condition:
         raise InputError(f"--guidance {guidance:g}: needs a property to follow; ask for one with --condition")
     _refuse_model(change or [])
-    name, source = _source(domain, preset, checkpoint)
+    name, source = find_source(domain, preset, checkpoint)
     model = opened(source, domain, [*changes, *(change or [])]).to(find_device(device))
     request = Request(model, name, n, seed, numbers("--condition", condition))
     request.check()
@@ -76,22 +76,6 @@ def _unhurried() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _source(domain: str, preset: str | None, checkpoint: Path | None) -> tuple[str, Checkpoint]:
-    """What the model is called, and its checkpoint."""
-    from geodrift.model import has_weights, located, shipped
-    from geodrift.plugins import domain as find
-
-    presets = find(domain).presets()
-    if preset is not None and checkpoint is not None:
-        raise InputError("--preset and --checkpoint: give one of them")
-    if checkpoint is not None:
-        return str(checkpoint), located(checkpoint)
-    name = preset or next((name for name, folder in presets.items() if has_weights(folder)), None)
-    if name is None:
-        raise InputError(f"{domain}: no preset has weights; train one and give it with --checkpoint")
-    return name if "/" in name else f"{domain}/{name}", shipped(name, domain)
 
 
 def _run(request: Request) -> Run:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from geodrift.errors import InputError, unknown
+
+if TYPE_CHECKING:
+    from geodrift.checkpoint import Checkpoint
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -50,3 +55,19 @@ def device(name: str) -> str:
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise InputError(f"--device {name}: no CUDA card is available here; use --device cpu")
     return name
+
+
+def source(domain: str, preset: str | None, checkpoint: Path | None) -> tuple[str, Checkpoint]:
+    """What the model is called, and its checkpoint."""
+    from geodrift.model import has_weights, located, shipped
+    from geodrift.plugins import domain as find
+
+    presets = find(domain).presets()
+    if preset is not None and checkpoint is not None:
+        raise InputError("--preset and --checkpoint: give one of them")
+    if checkpoint is not None:
+        return str(checkpoint), located(checkpoint)
+    name = preset or next((name for name, folder in presets.items() if has_weights(folder)), None)
+    if name is None:
+        raise InputError(f"{domain}: no preset has weights; train one and give it with --checkpoint")
+    return name if "/" in name else f"{domain}/{name}", shipped(name, domain)

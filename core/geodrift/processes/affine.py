@@ -103,6 +103,17 @@ class Affine(Scored):
     def start(self, n: Tensor, rng: Streams, t: Any = 1.0) -> Tensor:
         return self.at(torch.as_tensor(t, dtype=n.dtype, device=n.device), n).sigma * n
 
+    def centre(self, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        point = self.embedding.embed(x)
+        alpha = self.at(t, point).alpha
+        return alpha * point, torch.log(alpha).expand_as(point)
+
+    def prior_log_prob(self, z: Tensor, t: Tensor) -> Tensor:
+        if not isinstance(self.space, Euclidean):
+            raise InputError(f"noise on {self.space} has fewer dimensions than entries; no likelihood of this path")
+        sigma = self.at(t, z).sigma
+        return self.source.log_prob(z / sigma) - torch.log(sigma)
+
     def partner(self, x: Tensor, rng: Streams) -> Tensor:
         return self.space.project(self.source.sample(self.embedding.embed(x), rng))
 

@@ -177,6 +177,22 @@ class Flow(Process):
     def jump(self, p: Any, z: Any, t: Any, s: Any, rng: Streams) -> Any:
         return z
 
+    def centre(self, x: Any, t: Any) -> tuple[Any, Any]:
+        """The state at time `t` that data become without noise, and the log of its volume for one of `x`, elementwise.
+
+        Raises:
+            InputError: When the path has no such state.
+        """
+        raise InputError(f"{type(self).__name__} does not say where its data are at a time; no likelihood of it")
+
+    def prior_log_prob(self, z: Any, t: Any) -> Any:
+        """The log-density of the source at the time `t` where sampling starts, elementwise.
+
+        Raises:
+            InputError: When the source has no known density.
+        """
+        raise InputError(f"{type(self).__name__} has no known density at the source, so it gives no likelihood")
+
 
 class Scored(Flow):
     """A flow that has a score; from a Gaussian source alone it is the law of a linear SDE.
