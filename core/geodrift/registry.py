@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import is_dataclass
 from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -65,7 +66,7 @@ class Role:
         names = [name for name in inspect.signature(part).parameters if name not in given]
         if key not in names:
             raise unknown(f"key in {self.name} {kind}", key, names)
-        hint = get_type_hints(part.__init__ if inspect.isclass(part) else part, include_extras=True).get(key, Any)
+        hint = _hints(part).get(key, Any)
         interface = next((kind for kind in (hint, *get_args(hint)) if kind in ROLES), None)
         if interface is not None:
             return self._part(key, value, interface)
@@ -79,6 +80,12 @@ class Role:
         if not isinstance(built, interface):
             raise InputError(f"{self.name}.{key}: {value!r} is not {interface.__name__.lower()}; choose another kind")
         return built
+
+
+def _hints(part: Callable[..., Any]) -> dict[str, Any]:
+    """The types of the parameters; those of a dataclass's base are known where the base is."""
+    plain = inspect.isclass(part) and not is_dataclass(part)
+    return get_type_hints(part.__init__ if plain else part, include_extras=True)
 
 
 ROLES: dict[type, Role] = {}

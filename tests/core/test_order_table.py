@@ -136,6 +136,7 @@ def moments(path: Schedule, law: Points, t: Tensor) -> Moments:
 
 
 @cache
+@torch.no_grad()
 def measured(kind: str, name: str) -> float:
     if kind in WEAK:
         return order(lambda steps: weak_error(kind, name, steps), (64, 128))

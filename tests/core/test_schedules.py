@@ -1,4 +1,4 @@
-"""Laws of the schedules, the times on which solvers stop and the times on which training looks."""
+"""Laws of the schedules and of the times on which training looks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import torch
 
 from geodrift.objectives.times import LogitNormal, Shifted, TimeLaw
 from geodrift.objectives.times import Uniform as UniformTimes
-from geodrift.processes import Affine
 from geodrift.schedules import (
     EDM,
     OU,
@@ -25,8 +24,7 @@ from geodrift.schedules import (
     SubVP,
     schedules,
 )
-from geodrift.solvers.grids import Grid, Karras
-from geodrift.testing.laws import INSIDE, check_grid, check_schedule, check_time_law
+from geodrift.testing.laws import INSIDE, check_schedule, check_time_law
 
 
 def test_laws(schedule: Schedule) -> None:
@@ -128,17 +126,6 @@ def test_the_sde_is_the_published_one(kind: str) -> None:
     at = schedule(INSIDE)
     torch.testing.assert_close(at.d_alpha / at.alpha, drift, rtol=1e-9, atol=1e-12)
     torch.testing.assert_close(at.diffusion, diffusion, rtol=1e-9, atol=1e-12)
-
-
-def test_grid(grid: Grid, path: Schedule) -> None:
-    check_grid(grid, Affine(path))
-
-
-def test_karras_grid_is_even_in_the_root_of_the_noise() -> None:
-    """Karras et al. (2022), equation 5, for sigma = 80 t: from 80 towards 0.002, evenly in sigma^(1/7)."""
-    roots = torch.pow(80 * Karras()(18, Affine(EDM())), 1 / 7)
-    torch.testing.assert_close(torch.diff(roots), torch.full((17,), (0.002 ** (1 / 7) - 80 ** (1 / 7)) / 17))
-    torch.testing.assert_close(80 * Karras()(18, Affine(EDM()))[-1], torch.tensor(0.002))
 
 
 def test_time_law(time_law: TimeLaw) -> None:

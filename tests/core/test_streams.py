@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from geodrift import rng
 from geodrift.layout import Dense, Padded, Ragged
 from geodrift.rng import Streams
 from geodrift.testing import assert_batch_invariant, chi_square, correlation, kolmogorov_smirnov
@@ -75,6 +76,14 @@ def test_the_same_numbers_under_any_padding_and_none() -> None:
         rows = Streams.of(0, 4).on(packed).normal(torch.empty(9, *trailing))
         assert torch.equal(padded[short.present], rows)
         assert torch.equal(wide[long.present], rows)
+
+
+@pytest.mark.parametrize("shape", [(3, 50), (1, 5000), (5000,), (7, 11, 13), (2, 0), (0, 3)])
+def test_the_same_numbers_in_chunks_of_any_size(shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Streams.of(3, shape[0]).normal(torch.empty(shape))
+    for chunk in (1, 7, 64):
+        monkeypatch.setattr(rng, "_CHUNK", chunk)
+        assert torch.equal(Streams.of(3, shape[0]).normal(torch.empty(shape)), whole)
 
 
 def test_streams_start_again_where_they_are_moved() -> None:

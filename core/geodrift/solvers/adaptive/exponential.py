@@ -21,6 +21,7 @@ from geodrift.solvers.adaptive.adaptive import Adaptive, Pair, Trial
 from geodrift.solvers.exponential.forms import Data, Form, Noise
 from geodrift.solvers.exponential.law import Known, Law
 from geodrift.solvers.exponential.names import STAGES
+from geodrift.solvers.exponential.quadrature import exact
 from geodrift.solvers.exponential.singlestep import between
 from geodrift.solvers.solver import solvers
 
@@ -58,7 +59,7 @@ class Exponential(Pair):
         return Law(self.form).values(denoise.process, denoise(z, t, cond))
 
     def trial(self, denoise: Denoise, z: Any, t: Tensor, s: Tensor, known: Any, cond: Conditions | None) -> Trial:
-        process, law, start = denoise.process, Law(self.form), Known(z, (t,), (known,))
+        process, law, start = denoise.process, Law(self.form, exact), Known(z, (t,), (known,))
         before = best = start
         for share in STAGES[self.order]:
             when = between(_schedule(process), t, s, share)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -17,8 +17,10 @@ from geodrift.layout import Layout
 from geodrift.processes import Flow, Process, has_score
 from geodrift.schedules.schedule import Coefficients, Number
 from geodrift.solvers.exponential.forms import Form
-from geodrift.solvers.exponential.quadrature import weights
+from geodrift.solvers.exponential.quadrature import Integrals, central, weights
 from geodrift.solvers.solver import continuous
+
+Rule = Callable[[Integrals, int], list[Number]]
 
 _LEAST_SIGNAL = 1e-6
 
@@ -54,25 +56,27 @@ class Law:
 
     Arguments:
         form: Which prediction it integrates.
+        rule: How it integrates the polynomial.
     """
 
     form: Form
+    rule: Rule = central
 
     def admit(self, process: Process, times: Tensor) -> None:
         """Raise `InputError` where the form cannot move a field, or not from the first time."""
         process.admit(times)
         solver = f"an exponential integrator of the {self.form.told}"
         for name, part in continuous(process, solver).items():
-            self._admit(part, times[0], f"{solver} {{}} field {name} ({part})" if name else f"{solver} {{}} {part}")
+            self._admit(part, times[0], solver, f"field {name} ({part})" if name else f"{part}")
 
-    def _admit(self, part: Flow, start: Tensor, what: str) -> None:
+    def _admit(self, part: Flow, start: Tensor, solver: str, where: str) -> None:
         if not self.form.solves(part):
-            raise InputError(what.format("needs a path of data plus noise in a vector space, not") + "; choose heun")
+            raise InputError(f"{solver} needs a path of data plus noise in a vector space, not {where}; choose heun")
         if self.form.eta and not has_score(part):
-            raise InputError(what.format("adds normal noise, and another is the source of") + "; choose an ODE solver")
+            raise InputError(f"{solver} adds normal noise, and another is the source of {where}; choose an ODE solver")
         if self.form.divides and part.at(start, start).alpha < _LEAST_SIGNAL:
-            told = what.format("divides by the signal, and there is none at the first time of")
-            raise InputError(f"{told}; start the grid below one, first = 0.999, or choose a dpm++ solver")
+            told = f"{solver} divides by the signal, and {where} has none at the first time of the grid"
+            raise InputError(f"{told}; start it below one, first = 0.999, or choose a dpm++ solver")
 
     def values(self, process: Process, p: Any) -> Any:
         """What the form takes from a prediction, by field; the whole prediction of a leaf that only jumps."""
@@ -89,16 +93,16 @@ class Law:
 
     def step(self, part: Process, known: Known, z: Tensor, t: Tensor, s: Tensor, layout: Layout) -> Kernel:
         """Where the step leads, with classes moved by the process's own law."""
-        return (
-            self._move(part, known, t, s, layout) if self.form.solves(part) else part.kernel(known.values[0], z, t, s)
-        )
+        if not self.form.solves(part):
+            return part.kernel(known.values[0], z, t, s)
+        return self._move(part, known, t, s, layout)
 
     def _move(self, part: Any, known: Known, t: Tensor, s: Tensor, layout: Layout) -> Kernel:
         z = known.z
         now, then = part.at(t, z), part.at(s, z)
         others = tuple(part.at(layout.spread(u), z) for u in known.times[1:])
         plan = _remembered if now.shared else _plan
-        factors, std = plan(self.form, now, then, others)
+        factors, std = plan(self.form, self.rule, now, then, others)
         mean = combine(factors, (z, *known.values))
         if not self.form.eta:
             return Delta(mean)
@@ -106,26 +110,27 @@ class Law:
 
 
 def _plan(
-    form: Form, now: Coefficients, then: Coefficients, others: tuple[Coefficients, ...]
+    form: Form, rule: Rule, now: Coefficients, then: Coefficients, others: tuple[Coefficients, ...]
 ) -> tuple[list[Number], Number]:
     """The factors of the state and of the predictions, and the standard deviation of the noise."""
     start, end = now.numbers, then.numbers
-    h = end.log_snr - start.log_snr
-    nodes = [0.0, *(_share(at.numbers.log_snr, start.log_snr, h) for at in others)]
+    begin, *known, finish = (form.coordinate(at.numbers) for at in (now, *others, then))
+    h = finish - begin
+    nodes = [0.0, *(_share(u, begin, h) for u in known)]
     step = form.step(start, end, h)
-    return [step.keep, *(step.gain * w for w in weights(step.exponent, nodes))], step.std
+    return [step.keep, *(step.gain * w for w in weights(rule(step.integrals, len(nodes)), nodes))], step.std
 
 
 _remembered = lru_cache(maxsize=4096)(_plan)
 
 
-def _share(log_snr: Number, start: Number, h: Number) -> Number:
-    """Where a log-SNR lies in a step, from zero to one; at its end if the step comes from infinitely far."""
+def _share(u: Number, start: Number, h: Number) -> Number:
+    """Where a coordinate lies in a step, from zero to one; at its end if the step comes from infinitely far."""
     far = np.isinf(h)
     if not np.any(far):
-        return (log_snr - start) / h
+        return (u - start) / h
     near = np.where(far, 0.0, start)
-    return np.where(far, 1.0, (log_snr - near) / np.where(far, 1.0, h))
+    return np.where(far, 1.0, (u - near) / np.where(far, 1.0, h))
 
 
 def combine(factors: Sequence[Number], tensors: Sequence[Tensor]) -> Tensor:

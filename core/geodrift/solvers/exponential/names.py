@@ -1,6 +1,7 @@
 """The exponential integrators by their published names: `dpm` integrates the noise, `dpm++` the data.
 
-`m` methods remember, `s` methods have stages; `sde` methods draw noise.
+`m` methods remember, `s` methods have stages; `sde` methods draw noise; `ab` is the Adams–Bashforth method on the
+straight path, which has no singular end.
 """
 
 from __future__ import annotations
@@ -8,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from geodrift.registry import NotNegative, Share
-from geodrift.solvers.exponential.forms import Data, Form, Noise
+from geodrift.solvers.exponential.forms import Data, Form, Noise, Straight
 from geodrift.solvers.exponential.multistep import Multistep
+from geodrift.solvers.exponential.quadrature import central, exact
 from geodrift.solvers.exponential.singlestep import Singlestep
 from geodrift.solvers.exponential.unipc import UniPC
 from geodrift.solvers.solver import solvers
 
 STAGES = {2: (1 / 2,), 3: (1 / 3, 2 / 3)}
+RULES = {2: central, 3: exact}
 
 
 def _multistep(form: type[Form], order: int) -> Callable[..., Multistep]:
@@ -33,7 +36,7 @@ def _noisy(form: type[Form], order: int) -> Callable[..., Multistep]:
 
 def _singlestep(form: type[Form], order: int) -> Callable[..., Singlestep]:
     def build() -> Singlestep:
-        return Singlestep(form(), STAGES[order])
+        return Singlestep(form(), STAGES[order], RULES[order])
 
     return build
 
@@ -53,4 +56,5 @@ for family, form in (("dpm", Noise), ("dpm++", Data)):
     solvers.register(f"sde-{family}-1")(_noisy(form, 1))
     solvers.register(f"sde-{family}-2m")(_noisy(form, 2))
 for order in (2, 3):
+    solvers.register(f"ab-{order}")(_multistep(Straight, order))
     solvers.register(f"unipc-{order}")(_corrected(order))

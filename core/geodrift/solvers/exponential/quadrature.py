@@ -5,7 +5,8 @@ A prediction known at the nodes :math:`u_j` is the polynomial :math:`\sum_j q_j 
 .. math:: w_j = y \int_0^1 e^{-y (1 - u)} L_j(u)\,du, \qquad M_p = y \int_0^1 e^{-y (1 - u)} u^p\,du,
 
 with :math:`M_0 = 1 - e^{-y}` and :math:`M_p = 1 - p M_{p-1} / y`, or their series where that cancels. All weights are
-finite for an infinite step, :math:`y = \infty`, and for a node that is infinitely far away.
+finite for an infinite step, :math:`y = \infty`, and for a node that is infinitely far away. With two nodes the published
+second-order methods take the value of the line in the middle of the step, times :math:`M_0`; the order is the same.
 
 References:
     | DPM-Solver++ (Lu et al., 2022), https://arxiv.org/abs/2211.01095
@@ -14,12 +15,15 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import factorial
 
 import numpy as np
 
 from geodrift.schedules.schedule import Number
+
+Integrals = Callable[[int], list[Number]]
+"""The integrals of the first powers of `u`, as many as are asked for."""
 
 _TERMS = 20
 
@@ -51,6 +55,22 @@ def _series(y: Number, count: int) -> list[Number]:
     return found
 
 
+def flat(count: int) -> list[Number]:
+    """The integrals without the exponential: :math:`1 / (p + 1)`."""
+    return [1 / (p + 1) for p in range(count)]
+
+
+def exact(integrals: Integrals, count: int) -> list[Number]:
+    """The integrals themselves."""
+    return integrals(count)
+
+
+def central(integrals: Integrals, count: int) -> list[Number]:
+    """Of a line its value in the middle, which extrapolates less where a step is long; the integrals otherwise."""
+    found = integrals(count)
+    return [found[0], found[0] / 2] if count == 2 else found
+
+
 def lagrange(nodes: Sequence[Number]) -> list[list[Number]]:
     """The coefficients of each :math:`L_j`, by powers of `u`; the first node is at zero, the others are not."""
     others = nodes[1:]
@@ -73,7 +93,6 @@ def _product(factors: list[tuple[Number, Number]]) -> list[Number]:
     return found
 
 
-def weights(y: Number, nodes: Sequence[Number]) -> list[Number]:
+def weights(integrals: Sequence[Number], nodes: Sequence[Number]) -> list[Number]:
     """:math:`w_j` for the prediction at each node."""
-    integrals = moments(y, len(nodes))
     return [sum(c * m for c, m in zip(basis, integrals, strict=True)) for basis in lagrange(nodes)]

@@ -23,7 +23,8 @@ from geodrift.processes import Process
 from geodrift.rng import Streams
 from geodrift.schedules import Schedule
 from geodrift.solvers.exponential.forms import Form
-from geodrift.solvers.exponential.law import Known, Law
+from geodrift.solvers.exponential.law import Known, Law, Rule
+from geodrift.solvers.exponential.quadrature import central
 from geodrift.solvers.solver import Solver
 
 
@@ -34,10 +35,12 @@ class Singlestep(Solver):
     Arguments:
         form: Which prediction it integrates, without fresh noise.
         shares: Where the stages after the first are, :math:`r_i`.
+        rule: How it integrates the line; only the exact integral has order three.
     """
 
     form: Form
     shares: tuple[float, ...]
+    rule: Rule = central
 
     @property
     def stages(self) -> int:  # type: ignore[override]
@@ -49,7 +52,7 @@ class Singlestep(Solver):
     def step(
         self, denoise: Denoise, z: Any, t: Tensor, s: Tensor, carry: Any, rng: Streams, cond: Conditions | None = None
     ) -> tuple[Any, Any]:
-        process, law = denoise.process, Law(self.form)
+        process, law = denoise.process, Law(self.form, self.rule)
         assert process.clock is not None
         known = first = Known(z, (t,), (law.values(process, denoise(z, t, cond)),))
         for share in self.shares:

@@ -2,7 +2,8 @@ r"""Times chosen for a model.
 
 A step from :math:`t` to :math:`s` that starts on the exact trajectory makes the local error
 :math:`e(t, s) = \lVert \Phi_{t \to s}(z_t) - z_s \rVert`. Over the times of a fine grid these errors are the lengths
-of edges, and the best :math:`N` times are the shortest path of :math:`N - 1` edges from the first time to the last.
+of edges, and the :math:`N` times with the least sum are the shortest path of :math:`N - 1` edges from the first time to
+the last. From there single times move as long as the error at the end, of the whole run with all its memory, falls.
 Other numbers of steps take the logarithm of the time, between the trained ones, linearly in the share of the steps.
 
 References:
@@ -12,6 +13,7 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -27,6 +29,8 @@ from geodrift.rng import Streams
 from geodrift.solvers.grids.grid import Grid, grids, shares
 from geodrift.solvers.solver import Solver
 from geodrift.state import State
+
+_MOVES = (-8, -4, -2, -1, 1, 2, 4, 8)
 
 
 @grids.register("trained")
@@ -52,11 +56,11 @@ class Trained(Grid):
 
 @torch.no_grad()
 def train_grid(denoise: Denoise, solver: Solver, z: Any, fine: Tensor, steps: int, rng: Streams) -> Trained:
-    """The `steps` times of a fine grid with the least sum of local errors.
+    """The `steps` times of a fine grid with the least error.
 
     Arguments:
         denoise: The denoiser to sample with.
-        solver: The solver; one with a memory is judged by its first step.
+        solver: The solver.
         z: States at the first time, for one drawn from the prior.
         fine: Candidates, decreasing, `(M,)`: the reference steps from each to the next, and a step is tried between any
             two: :math:`M^2 / 2` of them.
@@ -71,7 +75,14 @@ def train_grid(denoise: Denoise, solver: Solver, z: Any, fine: Tensor, steps: in
         for j in range(i + 1, len(fine)):
             moved = solver.step(denoise, path[i], t, fine[j], solver.init(z, rng), rng)[0]
             length[i, j] = _distance(denoise.process, moved, path[j], fine[j])
-    chosen = _shortest(length, steps)
+
+    def error(places: list[int]) -> float:
+        end, carry = z, solver.init(z, rng)
+        for t, s in pairwise(fine[places]):
+            end, carry = solver.step(denoise, end, t, s, carry, rng)
+        return float(_distance(denoise.process, end, path[-1], fine[-1]))
+
+    chosen = _polished(error, _shortest(length, steps))
     return Trained(tuple((fine[chosen] / fine[0]).tolist()), first=float(fine[0]))
 
 
@@ -92,3 +103,17 @@ def _shortest(length: Tensor, steps: int) -> list[int]:
     for before in reversed(back):
         path.append(int(before[path[-1]]))
     return [0, *reversed(path)]
+
+
+def _polished(error: Callable[[list[int]], float], places: list[int]) -> list[int]:
+    """Move one place after the other, as long as the error falls."""
+    best, improved = error(places), True
+    while improved:
+        improved = False
+        for k in range(1, len(places) - 1):
+            for by in _MOVES:
+                moved = places[k] + by
+                tried = [*places[:k], moved, *places[k + 1 :]]
+                if places[k - 1] < moved < places[k + 1] and (found := error(tried)) < best:
+                    places, best, improved = tried, found, True
+    return places
