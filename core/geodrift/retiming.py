@@ -80,7 +80,8 @@ def _translate(old: Process, new: Process, z: Tensor, t: Tensor, layout: Layout)
     """The state and the time that the old path calls this one, and whether they differ."""
     if old is new or not isinstance(old, Affine) or not isinstance(new, Affine):
         return z, t, False
-    when = old.schedule.time(new.schedule.log_snr(t)).clamp(max=1).to(t)
+    least = old.schedule.log_snr(torch.ones((), dtype=torch.float64, device=t.device))  # of what the old path knows
+    when = old.schedule.time(torch.maximum(new.schedule.log_snr(t).double(), least)).clamp(max=1).to(t)
     scale = new.schedule.sigma(t) / old.schedule(when).sigma
     return z / layout.expand(scale, z).to(z), when, True
 

@@ -7,7 +7,7 @@ process turns the last prediction into data, so a one-stage solver costs exactly
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
 from typing import Any
 
@@ -63,11 +63,11 @@ def sample(
     process = denoise.process
     times = [_instant(t) for t in (grid or Uniform())(steps, process).tolist()]
     solver.admit(process, torch.stack(times))
-    z = process.prior(process.enter(like, cond or {}), rng, times[0])
-    return solve(denoise, z, solver, rng, times, cond, watch)
+    # Neither a name here nor a decorator there: they would keep the start beside the state until the end.
+    start = partial(process.prior, process.enter(like, cond or {}), rng, times[0])
+    return solve(denoise, start(), solver, rng, times, cond, watch)
 
 
-@torch.no_grad()
 def solve(
     denoise: Denoise,
     z: Any,

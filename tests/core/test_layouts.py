@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from geodrift.denoiser import Denoiser
 from geodrift.embeddings import OneHot
+from geodrift.errors import InputError
 from geodrift.layout import Dense, Layout, Padded, Ragged
 from geodrift.objectives import Matching
 from geodrift.parametrization import Classes
@@ -20,7 +21,7 @@ from geodrift.processes.periodic import Periodic
 from geodrift.rng import Streams
 from geodrift.sampling import sample
 from geodrift.schedules import VE, VP
-from geodrift.solvers import S4, Reveal, Solver, Strang
+from geodrift.solvers import Reveal, Solver
 from geodrift.state import State
 from geodrift.testing import assert_batch_invariant, assert_padding_ignored, assert_same, pick, ragged, widen
 
@@ -74,10 +75,17 @@ def denoiser(process: Product = PROCESS) -> Denoiser:
 
 
 def moved(solver: Solver) -> Product:
-    """The fields that a solver can move: splitting needs signal at the source."""
-    splits = isinstance(solver, (S4, Strang))
-    parts = PROCESS.parts.items()
-    return Product({name: part for name, part in parts if not (splits and isinstance(part, Bayesian))})
+    """The fields that a solver can move, beside one that every solver can."""
+    times = torch.linspace(1, 0.1, 6)
+
+    def admitted(name: str) -> bool:
+        try:
+            solver.admit(Product({"vectors": PROCESS.parts["vectors"], name: PROCESS.parts[name]}), times)
+        except InputError:
+            return False
+        return True
+
+    return Product({name: part for name, part in PROCESS.parts.items() if admitted(name)})
 
 
 def test_losses_do_not_depend_on_the_layout() -> None:

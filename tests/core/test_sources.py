@@ -147,7 +147,7 @@ def distance(x: Tensor) -> float:
 def pfgm(freedom: float, prior: Source, shake: float = 0.0) -> float:
     """The distance of 18 steps of Heun from a prior, the state shaken by a share of the noise before each."""
     exact = ExactStudentT(Affine(EDM(), source=StudentT(freedom)), Points(CLOUD, torch.full((200,), 1 / 200)))
-    rng, times = Streams.of(3, COUNT), Karras()(18)
+    rng, times = Streams.of(3, COUNT), Karras()(18, Affine(EDM(10.0)))
     z = 80 * prior.sample(torch.zeros(COUNT, 2), rng)
     for t, s in pairwise(times):
         z, _ = heun().step(exact, z + shake * 80 * t * rng.normal(z), t, s, None, rng)
