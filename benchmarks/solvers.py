@@ -99,11 +99,11 @@ def diffused() -> Iterator[Method]:
                 settings = {**options, "solver_order": order, "algorithm_type": family}
                 yield scheduled(
                     f"{family} {order}M",
-                    lambda settings=settings: diffusers.DPMSolverMultistepScheduler(**settings),  # type: ignore[misc]
+                    lambda settings=settings: diffusers.DPMSolverMultistepScheduler(**settings),
                     family.startswith("sde"),
                 )
         settings = {"prediction_type": "sample", "solver_order": order}
-        yield scheduled(f"UniPC {order}", lambda settings=settings: diffusers.UniPCMultistepScheduler(**settings))  # type: ignore[misc]
+        yield scheduled(f"UniPC {order}", lambda settings=settings: diffusers.UniPCMultistepScheduler(**settings))
     yield Method("diffusers Heun", 2, heun)
 
 
@@ -118,13 +118,13 @@ def azulas() -> Iterator[Method]:
     for name, stages, options in kinds:
 
         def sample(exact: Exact, z: Tensor, times: Tensor, name: str = name, options: Any = options) -> Tensor:
-            class Timed(getattr(azula, name)):  # type: ignore[misc]
+            class Timed(getattr(azula, name)):
                 timesteps = times
 
             def denoise(z: Tensor, t: Tensor) -> Any:
                 return SimpleNamespace(mean=exact(z, t).x)
 
-            denoise.schedule = lambda t: (PATH.alpha(t), PATH.sigma(t))  # type: ignore[attr-defined]
+            denoise.schedule = lambda t: (PATH.alpha(t), PATH.sigma(t))
             torch.manual_seed(1)
             x: Tensor = exact(Timed(denoise, silent=True, **options)(z), times[-1]).x
             return x
