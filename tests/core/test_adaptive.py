@@ -74,7 +74,7 @@ def test_every_sample_has_steps_of_its_own(kind: str) -> None:
         {"x": torch.linspace(-2, 2, 12).reshape(3, 4), "y": torch.linspace(1, -3, 12).reshape(3, 4)},
         {"x": Padded.of(lengths), "y": Padded.of(lengths)},
     ).masked()
-    exact, solver = Separate(process, law), build(kind, 2e-2)
+    exact, solver = Separate(process, law), build(kind, 1e-2)
 
     def end(state: State) -> tuple[State, Tensor]:
         moved, carry = solver.step(exact, state, T, S, solver.init(state, Streams.of(0, 3)), Streams.of(0, 3))

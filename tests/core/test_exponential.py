@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,13 +20,13 @@ from geodrift.sampling import sample
 from geodrift.schedules import OU, VP, Cosine, Rectified, Schedule
 from geodrift.solvers import Ancestral, Multistep, Solver, euler, solvers
 from geodrift.solvers.exponential import Data, Noise
-from geodrift.solvers.exponential.quadrature import lagrange, moments, weights
+from geodrift.solvers.exponential.quadrature import central, lagrange, moments, weights
 from geodrift.solvers.grids import LogSNR
 from geodrift.sources import Source
 from geodrift.state import State
 from geodrift.testing import Exact, Points, run
 
-KINDS = [kind for kind in solvers.kinds if "dpm" in kind or "unipc" in kind]
+KINDS = [kind for kind in solvers.kinds if "dpm" in kind or kind.startswith(("unipc", "ab"))]
 ODE = [kind for kind in KINDS if "sde" not in kind and kind[-2:] not in ("12", "23")]
 
 
@@ -58,10 +60,34 @@ def test_basis_is_one_at_its_node_and_zero_at_the_others(nodes: list[float]) -> 
 
 def test_weights_are_finite_from_and_beside_infinity() -> None:
     """A step that comes from no signal takes the last prediction; a node infinitely far away counts for nothing."""
-    assert weights(np.inf, [0.0]) == [1.0]
-    np.testing.assert_allclose(weights(np.float64(0.7), [0.0, -np.inf]), [*weights(np.float64(0.7), [0.0]), 0.0])
-    near, far = (weights(np.float64(0.7), [0.0, -0.5, u]) for u in (-1e9, -np.inf))
+    assert weights(moments(np.inf, 1), [0.0]) == [1.0]
+    at = np.float64(0.7)
+    np.testing.assert_allclose(weights(moments(at, 2), [0.0, -np.inf]), [*moments(at, 1), 0.0])
+    near, far = (weights(moments(at, 3), [0.0, -0.5, u]) for u in (-1e9, -np.inf))
     np.testing.assert_allclose(near, far, atol=1e-8)
+
+
+def test_the_published_rule_takes_the_middle_of_a_line() -> None:
+    """DPM-Solver++(2M): M_0 (q + D / 2) with D = (q_0 - q_1) / r; three nodes are integrated."""
+    y, r = np.float64(0.7), 1.3
+    found = weights(central(partial(moments, y), 2), [0.0, -r])
+    np.testing.assert_allclose(found, -np.expm1(-y) * np.array([1 + 0.5 / r, -0.5 / r]))
+    assert central(partial(moments, y), 3) == moments(y, 3)
+
+
+def test_the_straight_form_is_adams_and_bashforth() -> None:
+    """On the rectified path, with equal steps: Euler, then 3/2 and -1/2 of the velocities; from the very source."""
+    exact, z, times = (
+        Exact(Affine(Rectified()), mixture()),
+        torch.linspace(-2, 2, 9)[:, None],
+        torch.linspace(1, 0.2, 5),
+    )
+    found = run(solvers.build("ab-2"), exact, z, times, Streams.of(0, 9))
+    before: Tensor | None = None
+    for t, s in pairwise(times):
+        v = exact.process.velocity(exact(z, t), z, t)
+        z, before = z + (s - t) * (v if before is None else 1.5 * v - 0.5 * before), v
+    torch.testing.assert_close(found, z, rtol=1e-12, atol=1e-12)
 
 
 def test_order_one_is_the_deterministic_ancestral_step(path: Schedule) -> None:
@@ -114,7 +140,7 @@ def test_a_gaussian_goes_to_its_exact_image(kind: str, path: Schedule) -> None:
     assert error < (0.05 if kind.endswith("-1") else 2e-3)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if "++" in kind or "unipc" in kind])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if "++" in kind or kind.startswith(("unipc", "ab"))])
 @pytest.mark.parametrize("schedule", [Rectified(), Cosine()], ids=repr)
 def test_the_data_form_starts_without_signal(kind: str, schedule: Schedule) -> None:
     solver, n = solvers.build(kind), 3000

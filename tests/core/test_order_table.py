@@ -42,6 +42,8 @@ STRONG = {
     "dpm++-3s": 3,
     "dpm++-3m": 3,
     "reversible-heun": 2,
+    "ab-2": 2,
+    "ab-3": 3,
     "unipc-2": 3,
     "unipc-3": 4,
 }

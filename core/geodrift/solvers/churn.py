@@ -79,6 +79,8 @@ class Churn(Solver):
 
     def back(self, clock: Schedule, t: Tensor) -> Tensor:
         """The time with the noise level that a step from `t` starts at."""
+        if not self.gamma:
+            return t
         level = -clock.log_snr(t)
         churned = (level >= math.log(max(self.least, 1e-300))) & (level <= math.log(self.most))
         return torch.where(churned, clock.time(-level - math.log1p(self.gamma)).clamp(max=1).to(t).maximum(t), t)

@@ -18,7 +18,8 @@ from geodrift.denoiser import Conditions, Denoise
 from geodrift.processes import Process
 from geodrift.rng import Streams
 from geodrift.solvers.exponential.forms import Form
-from geodrift.solvers.exponential.law import Known, Law
+from geodrift.solvers.exponential.law import Known, Law, Rule
+from geodrift.solvers.exponential.quadrature import central
 from geodrift.solvers.solver import Solver
 
 
@@ -30,11 +31,13 @@ class Multistep(Solver):
         form: Which prediction it integrates.
         order: How many predictions it uses.
         settle: Steps that end at or below this time are of order one, which a coarse grid may need at its end.
+        rule: How it integrates a line: by its value in the middle, as DPM-Solver does, or exactly, as MR Sampler does.
     """
 
     form: Form
     order: int
     settle: float = 0.0
+    rule: Rule = central
     stages: int = 1
 
     def admit(self, process: Process, times: Tensor) -> None:
@@ -46,7 +49,7 @@ class Multistep(Solver):
     def step(
         self, denoise: Denoise, z: Any, t: Tensor, s: Tensor, carry: Any, rng: Streams, cond: Conditions | None = None
     ) -> tuple[Any, Any]:
-        process, law = denoise.process, Law(self.form)
+        process, law = denoise.process, Law(self.form, self.rule)
         # The prediction itself, which keeps the network's output alive, ends here.
         known = Known(z, (t,), (law.values(process, denoise(z, t, cond)),))
         times, values = carry

@@ -5,8 +5,8 @@ A prediction known at the nodes :math:`u_j` is the polynomial :math:`\sum_j q_j 
 .. math:: w_j = y \int_0^1 e^{-y (1 - u)} L_j(u)\,du, \qquad M_p = y \int_0^1 e^{-y (1 - u)} u^p\,du,
 
 with :math:`M_0 = 1 - e^{-y}` and :math:`M_p = 1 - p M_{p-1} / y`, or their series where that cancels. All weights are
-finite for an infinite step, :math:`y = \infty`, and for a node that is infinitely far away. With two nodes the published
-second-order methods take the value of the line in the middle of the step, times :math:`M_0`; the order is the same.
+finite for an infinite step, :math:`y = \infty`, and for a node that is infinitely far away. With two nodes the
+published methods take the value of the line in the middle of the step, times :math:`M_0`; the order is the same.
 
 References:
     | DPM-Solver++ (Lu et al., 2022), https://arxiv.org/abs/2211.01095

@@ -37,6 +37,10 @@ class LogSNR(Grid):
             raise InputError("grid log-snr measures by signal and noise, and no field has both; choose uniform")
         ends = self.first * torch.tensor([1.0, self.least], dtype=torch.float64)
         start, end = clock.log_snr(ends)
+        if start.isnan():
+            raise InputError(
+                f"grid log-snr: {clock} has no signal and no noise at {self.first:g}; choose first = 0.999"
+            )
         if end <= self.lowest:
             raise InputError(f"grid log-snr: lowest = {self.lowest:g} is past the last time; it is {end:.3g} there")
         u = shares(steps)
