@@ -121,9 +121,7 @@ def azulas() -> Iterator[Method]:
             x: Tensor = exact(Timed(denoise, silent=True, **options)(z), times[-1]).x
             return x
 
-        yield Method(
-            f"azula {name.removesuffix('Sampler')} {options.get('order', '')}", stages, sample, name == "DDPMSampler"
-        )
+        yield Method(f"azula {name.removesuffix('Sampler')} {options.get('order', '')}", stages, sample, name == "DDPMSampler")
 
 
 def errors() -> None:
@@ -132,21 +130,7 @@ def errors() -> None:
     exact, count = Exact(Affine(PATH), law), 4096
     z = torch.special.ndtri((torch.arange(count) + 0.5) / count)[:, None]
     end = run(rk4(), exact, z, torch.cat([GRID(200, exact.process), torch.tensor([1e-5])]), Streams.of(0, count))
-    kinds = (
-        "ab-2",
-        "ab-3",
-        "dpm-2m",
-        "dpm-3m",
-        "dpm++-1",
-        "dpm++-2m",
-        "dpm++-3m",
-        "unipc-2",
-        "unipc-3",
-        "heun",
-        "dpm++-2s",
-        "dpm++-3s",
-        "sde-dpm++-1",
-    )
+    kinds = ("ab-2", "ab-3", "dpm-2m", "dpm-3m", "dpm++-1", "dpm++-2m", "dpm++-3m", "unipc-2", "unipc-3", "heun", "dpm++-2s", "dpm++-3s", "sde-dpm++-1")
     methods = [*map(ours, (*kinds, "sde-dpm++-2m")), *diffused(), *azulas()]
     print(f"{'error at network calls':32} " + " ".join(f"{calls:>9}" for calls in CALLS))
     for method in methods:
@@ -191,9 +175,7 @@ def cost_of_theirs(fields: list[Tensor], answers: list[Tensor]) -> float:
     with torch.no_grad():
         for t in schedulers[0].timesteps[:-1]:
             pairs = zip(schedulers, fields, answers, strict=True)
-            fields = [
-                scheduler.step(out, t, scheduler.scale_model_input(x, t)).prev_sample for scheduler, x, out in pairs
-            ]
+            fields = [scheduler.step(out, t, scheduler.scale_model_input(x, t)).prev_sample for scheduler, x, out in pairs]
     return (time.process_time() - start) / (STEPS - 1)
 
 
@@ -219,8 +201,7 @@ def overheads(rounds: int = 60) -> None:
 
 def main() -> None:
     torch.set_num_threads(1)
-    if len(__import__("sys").argv) < 2:
-        overheads()
+    if len(__import__("sys").argv) < 2: overheads()
     torch.set_default_dtype(torch.float64)
     errors()
 
