@@ -64,7 +64,7 @@ def test_a_leap_saves_calls_and_keeps_the_error() -> None:
     law, n, grid = modes(), 128, Karras()
     exact = Exact(Affine(EDM()), law)
     start = exact.process.prior(torch.zeros(n, 32), Streams.of(0, n))
-    fine = grid(200)
+    fine = grid(200, exact.process)
     true = run(heun(), exact, start, fine, Streams.of(0, n))
 
     def attempt(solver: RungeKutta | Teleport) -> tuple[float, int]:
@@ -73,11 +73,11 @@ def test_a_leap_saves_calls_and_keeps_the_error() -> None:
         return float(torch.square(x - true).mean().sqrt()), counted.calls
 
     whole, calls = attempt(heun())
-    leap = Teleport(heun(), outline(law), float(grid(18)[4]))
+    leap = Teleport(heun(), outline(law), float(grid(18, exact.process)[4]))
     short, fewer = attempt(leap)
     assert (calls, fewer) == (35, 27)
     assert short <= 1.1 * whole
-    far, _ = attempt(Teleport(heun(), outline(law), float(grid(18)[9])))
+    far, _ = attempt(Teleport(heun(), outline(law), float(grid(18, exact.process)[9])))
     assert far > 1.5 * whole
 
 
@@ -124,7 +124,7 @@ def test_a_solver_that_cannot_start_at_the_source_may_start_after_a_leap() -> No
 def test_the_suggested_leap_ends_where_the_modes_part() -> None:
     """No leap is too far on Gaussian data; on modes it ends at a noise of the order of their distance."""
     law, rng = modes(), Streams.of(3, 256)
-    x, times = law.sample(Streams.of(4, 256), 256), Karras()(18)
+    x, times = law.sample(Streams.of(4, 256), 256), Karras()(18, Affine(EDM()))
     exact = Exact(Affine(EDM()), law)
     found = suggest_skip(exact, outline(law), [x], times, rng)
     assert 1.0 < 80 * found < 30
