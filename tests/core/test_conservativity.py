@@ -106,6 +106,19 @@ def test_loops_obey_stokes() -> None:
     torch.testing.assert_close(turning.integral.abs(), curl, rtol=1e-2, atol=0)
 
 
+def test_a_circle_goes_through_its_state() -> None:
+    z, seen = normal(5, 3), []
+
+    def field(v: Tensor) -> Tensor:
+        seen.append(v)
+        return v
+
+    loop_integral(field, z, 0.4, Streams.of(1, 5), points=32)
+    circle = torch.stack(seen[1:])
+    assert float((circle - z).norm(dim=2).min(0)[0].max()) < 1e-12
+    torch.testing.assert_close((circle - circle.mean(0)).norm(dim=2), torch.full((32, 5), 0.4))
+
+
 def test_paths_of_a_rotation_disagree() -> None:
     begin, end = torch.zeros(4, 2), torch.ones(4, 2)
     assert float(path_dependence(linear(J), begin, end, Streams.of(1, 4)).min()) > 0.1

@@ -17,7 +17,7 @@ from geodrift.rng import Streams
 from geodrift.schedules import EDM, VE, VP, Cosine, Rectified, Schedule, SubVP, schedules
 from geodrift.solvers.grids import Karras, Power
 from geodrift.state import State
-from geodrift.testing import Mixture, Points, kolmogorov_smirnov
+from geodrift.testing import Mixture, Points, chi_square, kolmogorov_smirnov
 from geodrift.testing.marginals import ROUTES, SLACK, Case, apart, expected_routes, floor, wasserstein
 
 FLOAT = torch.float64
@@ -60,7 +60,8 @@ def real(schedule: Schedule, law: Mixture, **options: object) -> Case:
 
 
 def classes(process: Jump | Bayesian, **options: object) -> Case:
-    return Case(process, words(), torch.zeros(1, 2, dtype=torch.int64), {"": 3}, **options)  # type: ignore[arg-type]
+    like = torch.zeros(1, 2, dtype=torch.int64)
+    return Case(process, words(), like, {"": 3}, steps=200, repeats=16, **options)  # type: ignore[arg-type]
 
 
 def joint(numbers_by: Affine, classes_by: Jump | Bayesian) -> Case:
@@ -103,15 +104,23 @@ def measured(name: str) -> float:
 @pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.parametrize("name", CASES)
 def test_the_law_is_reached(name: str, route: str) -> None:
-    """Within the noise of sampling; on a line also the exact distribution function, by its quantile of one percent."""
+    """Within the noise of sampling; on a line the exact distribution function, of classes their frequencies."""
     case = CASES[name]
     assert set(case.routes()) == expected_routes(case.process)
     if route not in case.routes():
         return
     found = case.generated(route)
     assert apart(case, found) < SLACK * measured(name)
+    if isinstance(case.law, Points) and case.classes == {"": 3}:
+        assert chi_square(joint_counts(found), case.law.weights) < 3
     if found.shape[1] == 1:
         assert kolmogorov_smirnov(found, lambda x: case.law.mixture().cdf(x, torch.ones(1))) < SLACK * PERCENT
+
+
+def joint_counts(found: Tensor) -> Tensor:
+    """How often each pair of classes was drawn."""
+    first, second = found.reshape(-1, 2, 3).argmax(2).T
+    return torch.bincount(3 * first + second, minlength=9).double()
 
 
 def test_a_wrong_law_is_seen() -> None:

@@ -124,7 +124,7 @@ def test_a_solver_that_cannot_start_at_the_source_may_start_after_a_leap() -> No
 def test_the_suggested_leap_ends_where_the_modes_part() -> None:
     """No leap is too far on Gaussian data; on modes it ends at a noise of the order of their distance."""
     law, rng = modes(), Streams.of(3, 256)
-    x, times = law.sample(Streams.of(4, 256), 256), Karras()(18, exact.process)
+    x, times = law.sample(Streams.of(4, 256), 256), Karras()(18, Affine(EDM()))
     exact = Exact(Affine(EDM()), law)
     found = suggest_skip(exact, outline(law), [x], times, rng)
     assert 1.0 < 80 * found < 30

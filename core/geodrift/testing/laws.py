@@ -21,7 +21,7 @@ INSIDE = torch.linspace(0.02, 0.98, 49, dtype=torch.float64)
 
 
 def check_schedule(schedule: Schedule, starts_at_data: bool = True) -> None:
-    """Derivatives are those of the scales, the signal fades, and the noise is that of the schedule's SDE.
+    """Derivatives are those of the scales, and again, the signal fades, and the noise is that of the schedule's SDE.
 
     Arguments:
         schedule: The schedule.
@@ -31,6 +31,8 @@ def check_schedule(schedule: Schedule, starts_at_data: bool = True) -> None:
     at, before, after = schedule(INSIDE), schedule(INSIDE - h), schedule(INSIDE + h)
     _close(at.d_alpha, (after.alpha - before.alpha) / (2 * h), 1e-6)
     _close(at.d_sigma, (after.sigma - before.sigma) / (2 * h), 1e-6)
+    for name in ("d_alpha", "d_sigma"):
+        _close(_slope(schedule, name), (getattr(after, name) - getattr(before, name)) / (2 * h), 1e-5)
     assert torch.all(torch.diff(torch.log(at.alpha / at.sigma)) < 0), "the signal-to-noise ratio does not decrease"
     assert torch.all(at.diffusion > 0), "the squared diffusion is not positive"
     growth = (torch.square(after.sigma) - torch.square(before.sigma)) / (2 * h)
@@ -48,6 +50,13 @@ def check_accuracy(accuracy: Accuracy) -> None:
     _close(torch.square(accuracy.root(INSIDE)), accuracy.rho(INSIDE), 1e-12)
     assert torch.all(torch.diff(accuracy.rho(torch.linspace(0, 1, 4001, dtype=torch.float64))) < 0), "evidence is lost"
     assert accuracy.rho(torch.ones((), dtype=torch.float64)) == 0, "there is evidence at the source"
+
+
+def _slope(schedule: Schedule, name: str) -> Tensor:
+    """The derivative in time of a coefficient, by differentiation through it."""
+    t = INSIDE.clone().requires_grad_()
+    value = getattr(schedule(t), name)
+    return torch.autograd.grad(value.sum(), t)[0] if value.requires_grad else torch.zeros_like(t)
 
 
 def check_row(row: Linear, schedule: Schedule) -> None:
