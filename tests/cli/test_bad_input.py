@@ -91,7 +91,7 @@ def test_unknown_keys_of_a_file_name_the_nearest(tmp_path: Path, molecules: Path
 
 
 ASKED = {
-    ("--solver", "huen"): 'no solver "huen" (did you mean "heun"?); available: ab-2, ab-3, adaptive-euler-maruyama, ancestral',
+    ("--solver", "huen"): 'no solver "huen" (did you mean "heun"?); available: ab-2, ab-3',
     ("--set", "sample.solver.etta=1"): 'no key in solver reveal "etta"',
     ("--set", "sample.grid=powr"): 'no grid "powr" (did you mean "power"?)',
     ("--set", "sample.step=4"): '--set: no key in [sample] "step" (did you mean "steps"?)',

@@ -26,7 +26,6 @@ from geodrift.solvers import (
     Ancestral,
     DrivenEulerMaruyama,
     EulerMaruyama,
-    Langevin,
     Multistep,
     PredictorCorrector,
     Reveal,
@@ -221,33 +220,6 @@ def test_a_sample_depends_on_its_seed_and_index_alone(any_solver: Solver, name: 
     assert_batch_invariant(draw, 5)
     others = sample(Exact(process, law), like, any_solver, Streams.of(4, 5), steps=6)
     assert {k: v.tolist() for k, v in others.items()} != {k: v.tolist() for k, v in draw(torch.arange(5)).items()}
-
-
-def test_a_langevin_step_does_not_see_the_batch() -> None:
-    """The published step is measured on the batch; ours depends on the time alone."""
-    exact, t = Exact(Affine(VP()), mixture_of_two()), torch.tensor(0.5)
-    z = torch.linspace(-2, 2, 6)[:, None]
-
-    def step(index: Tensor) -> Tensor:
-        law = exact.process.each(Langevin().law, exact(z[index], t), z[index], t, t)
-        moved: Tensor = law.sample(Streams.of(0, index))
-        return moved
-
-    assert_batch_invariant(step, 6)
-
-
-def test_temperature_sharpens_and_scale_zero_is_the_flow() -> None:
-    n, exact = 500, Exact(Affine(VP()), mixture_of_two())
-    like = torch.zeros(n, 1)
-    cold, warm = (
-        sample(exact, like, PredictorCorrector(snr=0.3, temperature=heat), Streams.of(0, n), steps=40)
-        for heat in (0.5, 1)
-    )
-    assert cold.abs().std() < warm.abs().std()
-    quiet, flow = (
-        sample(exact, like, solver, Streams.of(0, n), steps=20) for solver in (EulerMaruyama(scale=0.0), euler())
-    )
-    torch.testing.assert_close(quiet, flow)
 
 
 def test_sampling_is_watched() -> None:
