@@ -15,12 +15,14 @@ from geodrift.parametrization import Linear, parametrizations
 from geodrift.processes.accuracy import accuracies
 from geodrift.registry import Role
 from geodrift.schedules import EDM, VE, VP, KineticOptimal, MeanReverting, Separation, schedules
-from geodrift.solvers import solvers
+from geodrift.solvers import AdaptiveEulerMaruyama, solvers
 from geodrift.solvers.grids import Trained, grids
 
 # Noise that grows slowly, so that few steps show an order.
 GENTLE = {"ve": VE(0.1, 5.0), "edm": EDM(5.0), "mean-reverting": MeanReverting(1.0, 0.1)}
 CLOSE = Separation((0.01, 0.1, 1.0, 10.0, 100.0), (0.01, 0.12, 0.7, 0.97, 0.999))  # data that noise mixes up
+
+COARSE = {"adaptive-euler-maruyama": AdaptiveEulerMaruyama(0.5, 0.5, shortest=0.01)}  # few steps, for speed
 
 
 def _registered(table: Role, **instead: Any) -> list[Any]:
@@ -36,7 +38,7 @@ PARTS = {
     ],
     "path": _registered(schedules, **GENTLE),
     "row": [part for part in _registered(parametrizations) if isinstance(part.values[0], Linear)],
-    "any_solver": _registered(solvers),
+    "any_solver": _registered(solvers, **COARSE),
     "grid": _registered(grids, trained=Trained((1.0, 0.6, 0.1, 0.01))),
     "time_law": _registered(time_laws),
     "accuracy": _registered(accuracies),

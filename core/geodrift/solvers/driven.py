@@ -59,9 +59,9 @@ class DrivenEulerMaruyama(Solver):
         rule = EulerMaruyama(self.scale, self.most)
         return rule.law(part, p, z, t, s, layout) if has_score(part) else Delta(z)
 
-    def move(self, process: Process, p: Any, z: Any, t: Tensor, s: Tensor, path: BrownianTree) -> Any:
-        """The state at `s`, from that at `t`, scalars or `(B,)`, with real fields moved along the path."""
-        noise = _over(path.increment(t, s), torch.sqrt(t - s).clamp(min=1e-30))
+    def move(self, process: Process, p: Any, z: Any, t: Tensor, s: Tensor, along: Any) -> Any:
+        """The state at `s`, from that at `t`, scalars or `(B,)`, with real fields moved by the increment of a path."""
+        noise = _over(along, torch.sqrt(t - s).clamp(min=1e-30))
         times = (u.to(_real(z)) if u.ndim else u for u in (t, s))
         return process.space.project(_drive(process.each(self.law, p, z, *times), noise))
 
@@ -76,7 +76,8 @@ class DrivenEulerMaruyama(Solver):
         cond: Conditions | None = None,
     ) -> tuple[Any, BrownianTree]:
         process, p = denoise.process, denoise(z, t, cond)
-        return self.move(process, p, process.jump(p, z, t, s, rng), t, s, carry), carry
+        moved = process.jump(p, z, t, s, rng)
+        return self.move(process, p, moved, t, s, carry.increment(t, s)), carry
 
 
 class Pace(NamedTuple):
@@ -98,8 +99,8 @@ class AdaptiveEulerMaruyama(Solver):
         scale: Multiple of the classical noise.
     """
 
-    absolute: Positive = 0.02
-    relative: NotNegative = 0.02
+    absolute: Positive = 0.05
+    relative: NotNegative = 0.05
     shortest: Positive = 1e-4
     scale: NotNegative = 1.0
     stages: int = 2
@@ -133,10 +134,11 @@ class AdaptiveEulerMaruyama(Solver):
         """The state after two half steps, and how far from it one step goes, in units of the tolerance, `(B,)`."""
         rule, process = DrivenEulerMaruyama(self.scale), denoise.process
         middle, end = now - length / 2, now - length
+        before, between, after = (path(u) for u in (now, middle, end))
         p = denoise(z, now.to(_real(z)), cond)
-        half = rule.move(process, p, z, now, middle, path)
-        two = rule.move(process, denoise(half, middle.to(_real(z)), cond), half, middle, end, path)
-        return two, self._error(rule.move(process, p, z, now, end, path), two)
+        half = rule.move(process, p, z, now, middle, between - before)
+        two = rule.move(process, denoise(half, middle.to(_real(z)), cond), half, middle, end, after - between)
+        return two, self._error(rule.move(process, p, z, now, end, after - before), two)
 
     def _error(self, one: Any, two: Any) -> Tensor:
         """The root mean square over the real entries of each sample, at its worst field, `(B,)`."""
