@@ -12,11 +12,12 @@ from geodrift.embeddings import OneHot
 from geodrift.errors import InputError
 from geodrift.layout import Padded
 from geodrift.likelihood import ExactTrace, FlowLikelihood, Hutchinson, LogLikelihood, Normal, Pace, Rademacher
-from geodrift.processes import Affine, Jump, Process, Product
+from geodrift.processes import Affine, Geodesic, Jump, Process, Product, Wrapped
 from geodrift.rng import Streams
 from geodrift.schedules import EDM, VE, VP, Cosine, Rectified, Schedule, SubVP
 from geodrift.solvers.runge_kutta import HEUN, RK4
 from geodrift.sources import Source
+from geodrift.spaces import Sphere, Torus
 from geodrift.state import State
 from geodrift.testing import Counted, Exact, Points, assert_batch_invariant, assert_same, order, pick, ragged, widen
 
@@ -221,3 +222,29 @@ def test_the_pace_is_an_increasing_map_with_its_own_slope() -> None:
     assert torch.all(torch.diff(grid) > 0)
     assert float(grid[0]) == pytest.approx(1e-5)
     assert grid[-1] == 1
+
+
+@pytest.mark.parametrize("period", [1.0, 3.0])
+def test_a_density_on_a_torus_integrates_to_one(period: float) -> None:
+    """Wrapped normal laws around two points, the one across the seam."""
+    space = Torus(period)
+    law = Points(torch.tensor([[0.05 * period], [0.6 * period]]), torch.tensor([0.3, 0.7]))
+    process = Wrapped(VE(0.08 * period, 2.0 * period), space)
+    x = period * torch.arange(64.0)[:, None] / 64
+    found = FlowLikelihood(40)(Exact(process, law), x, Streams.of(0, 64))
+    assert float(found.nats.exp().mean()) * period == pytest.approx(1, abs=1e-5)
+    images = period * torch.arange(-3.0, 4.0)
+    gaps = (x[:, None] - law.points + images) / (0.08 * period)
+    heights = torch.exp(-torch.square(gaps) / 2).sum(-1) / (0.08 * period * (2 * torch.pi) ** 0.5)
+    torch.testing.assert_close(found.nats.exp(), heights @ law.weights, rtol=1e-3, atol=1e-4)
+
+
+def test_a_flow_on_a_sphere_is_refused() -> None:
+    class Still:
+        process = Geodesic(Sphere())
+
+        def __call__(self, z: Tensor, t: Tensor, cond: Any = None) -> Any:
+            return self.process.resolve(torch.zeros_like(z), z, t)
+
+    with pytest.raises(InputError, match="likelihoods are those of vector spaces and of the torus"):
+        FlowLikelihood(2)(Still(), torch.eye(3), Streams.of(0, 3))

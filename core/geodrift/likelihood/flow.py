@@ -84,6 +84,8 @@ class FlowLikelihood(Likelihood):
         x = process.enter(x.check() if isinstance(x, State) else x, cond or {})
         times = (Pace.of(process, self.first).grid(self.steps) if self.times is None else self.times).to(x.device)
         start, volume = _start(parts, x, times[0])
+        if self.prior is None:
+            _prior(parts, start, times[-1])  # refuses a source without a density before the work
         z, gain = self._integrate(_Slope(denoise, self.divergence, tuple(parts), rng, cond), start, times)
         end = _prior(parts, z, times[-1]) if self.prior is None else self.prior(z, times[-1])
         estimates = end.double() + volume + gain

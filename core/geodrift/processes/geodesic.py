@@ -77,6 +77,13 @@ class Geodesic(Flow):
     def start(self, n: Tensor, rng: Streams, t: Any = 1.0) -> Tensor:
         return n
 
+    def centre(self, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        point = self.embed(x)
+        return point, torch.zeros_like(point)
+
+    def prior_log_prob(self, z: Tensor, t: Tensor) -> Tensor:
+        return self.space.uniform_log_prob(z) if self.source is None else super().prior_log_prob(z, t)
+
     def partner(self, x: Tensor, rng: Streams) -> Tensor:
         x = self.embedding.embed(x)
         return self.space.uniform(x, rng) if self.source is None else self.space.project(self.source.sample(x, rng))

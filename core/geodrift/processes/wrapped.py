@@ -83,6 +83,13 @@ class Wrapped(Scored):
     def prior(self, like: Tensor, rng: Streams, t: Any = 1.0) -> Tensor:
         return self.space.uniform(self.embedding.embed(like), rng)
 
+    def centre(self, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        point = self.embed(x)
+        return point, torch.zeros_like(point)
+
+    def prior_log_prob(self, z: Tensor, t: Tensor) -> Tensor:
+        return self.space.uniform_log_prob(z)
+
     def corrupt(self, x: Tensor, t: Tensor, rng: Streams, n: Tensor | None = None) -> Draw:
         x = self.embed(x)
         n = rng.normal(x) if n is None else n

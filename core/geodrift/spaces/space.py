@@ -54,6 +54,14 @@ class Space(ABC, Generic[Point]):
         """
         raise InputError(f"{type(self).__name__} has no uniform law; choose a source of its own, such as a normal one")
 
+    def uniform_log_prob(self, z: Tensor) -> Tensor:
+        """The log-density of the uniform law, elementwise, where the space is flat.
+
+        Raises:
+            InputError: On a space that is curved or has no uniform law.
+        """
+        raise InputError(f"densities on {self} are not known; likelihoods are those of vector spaces and of the torus")
+
     def retract(self, z: Point, v: Point) -> Point:
         """Go from `z` by `v`, a sum of tangents at points nearby, and stay on the space."""
         return self.project(z + v) if self.embedded else self.exp(z, v)

@@ -7,6 +7,7 @@ logarithm takes one of them, and its derivative is the identity there as everywh
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -46,6 +47,9 @@ class Torus(Space[Tensor]):
     def log(self, z: Tensor, y: Tensor) -> Tensor:
         way = y - z
         return way - self.period * torch.round(way / self.period)
+
+    def uniform_log_prob(self, z: Tensor) -> Tensor:
+        return torch.full_like(z, -math.log(self.period))
 
     def uniform(self, like: Tensor, rng: Streams) -> Tensor:
         return self.project((self.period * rng.uniform(like)).to(like.dtype))
