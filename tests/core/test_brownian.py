@@ -12,7 +12,7 @@ from torch import Tensor
 from geodrift.brownian import BrownianTree
 from geodrift.errors import InputError
 from geodrift.layout import Padded
-from geodrift.levy import LevyTree
+from geodrift.levy import LevyTree, Stretch
 from geodrift.rng import Streams
 from geodrift.state import State
 from geodrift.testing import assert_batch_invariant, order, ragged
@@ -86,6 +86,27 @@ def test_areas_have_their_law_and_join_by_chens_relation() -> None:
     left, right = path.increment(a, m), path.increment(m, b)
     joined = path.area(a, m) + path.area(m, b) + ((b - m) * left - (m - a) * right) / 2
     torch.testing.assert_close(area, joined, rtol=0, atol=1e-12)
+
+
+class Units(Streams):
+    """Noise that is one for the sample `d + 2` in draw `d` and zero otherwise."""
+
+    def normal(self, like: Tensor) -> Tensor:
+        unit = torch.zeros_like(like)
+        unit[2 + self._draws] = 1
+        self._draws += 1
+        return unit
+
+
+def test_halves_are_independent_stretches_of_half_the_length() -> None:
+    """Exactly: what the four numbers that two halves are made of contribute to them."""
+    unit, h = torch.eye(4), torch.full((4,), 0.6)
+    whole = Stretch(h, unit[0] * 0.6**0.5, unit[1] * (0.6**3 / 12) ** 0.5)
+    left = whole.half(Units(torch.zeros(4, dtype=torch.int64)))
+    right = whole.without(left)
+    parts = torch.stack([left.w, left.a, right.w, right.a])
+    expected = torch.diag(torch.tensor([0.3, 0.3**3 / 12, 0.3, 0.3**3 / 12]))
+    torch.testing.assert_close(parts @ parts.T, expected, rtol=0, atol=1e-12)
 
 
 def test_an_area_is_that_under_the_path() -> None:
