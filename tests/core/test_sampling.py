@@ -24,6 +24,7 @@ from geodrift.solvers import (
     Adaptive,
     AdaptiveEulerMaruyama,
     Ancestral,
+    Churn,
     DrivenEulerMaruyama,
     EulerMaruyama,
     Multistep,
@@ -180,8 +181,16 @@ def _refused(solver: Solver, process: Product) -> bool:
         return True
     if isinstance(solver, Adaptive) and not whole:
         return True
+    if _measures_noise(solver) and not any(isinstance(p, Affine) for p in parts):
+        return True
     divides = isinstance(solver, (S4, Strang)) or _divides(solver)
     return not any(isinstance(p, Flow) for p in parts) or (divides and no_signal)
+
+
+def _measures_noise(solver: Solver) -> bool:
+    """Whether a method moves by the scales of data and noise."""
+    exponential = isinstance(solver, Adaptive) and isinstance(solver.pair, Exponential)
+    return exponential or isinstance(solver, (Churn, Multistep, Singlestep, UniPC))
 
 
 def _divides(solver: Solver) -> bool:

@@ -66,7 +66,10 @@ class Law:
         """Raise `InputError` where the form cannot move a field, or not from the first time."""
         process.admit(times)
         solver = f"an exponential integrator of the {self.form.told}"
-        for name, part in continuous(process, solver).items():
+        fields = continuous(process, solver)
+        if not any(self.form.solves(part) for part in fields.values()):
+            raise InputError(f"{solver} needs a path of data plus noise in a vector space; here is none, choose heun")
+        for name, part in fields.items():
             self._admit(part, times[0], solver, f"field {name} ({part})" if name else f"{part}")
 
     def _admit(self, part: Flow, start: Tensor, solver: str, where: str) -> None:
