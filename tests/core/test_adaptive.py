@@ -112,6 +112,19 @@ def test_an_end_that_cuts_a_step_short_does_not_shorten_the_next(kind: str) -> N
     assert carry.calls == 1 + solver.pair.calls
 
 
+@pairs
+def test_it_arrives_in_single_precision(kind: str) -> None:
+    """No remainder is left that rounding swallows, whatever the steps add up to."""
+    torch.set_default_dtype(torch.float32)
+    n = 40
+    law = Points(torch.tensor([[-1.0], [1.2]]), torch.tensor([0.35, 0.65]), torch.tensor([0.4, 0.3]))
+    exact, rng = Exact(Affine(Rectified()), law), Streams.of(0, n)
+    z, solver = rng.normal(torch.empty(n, 1)), build(kind, 1e-2)
+    end = solver.step(exact, z, torch.tensor(0.999, dtype=torch.float64), S, solver.init(z, rng), rng)[0]
+    assert end.dtype == torch.float32
+    assert torch.isfinite(end).all()
+
+
 def test_what_it_cannot_move_it_refuses() -> None:
     mixed = Product({"x": Affine(VP()), "c": Jump.masked(3)})
     for kind in PAIRS:

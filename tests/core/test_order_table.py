@@ -68,7 +68,7 @@ SPECS: dict[str, Callable[[int], dict[str, Any]]] = {
 }
 RANGE = (-1.5, 1.5)
 RANGES = {"s4": (-1.0, 1.0)}  # at the end of the other its error of first order vanishes by chance
-STEPS = {1: (32, 64), 2: (96, 192), 3: (48, 96), 4: (32, 64)}
+STEPS = {1: (32, 64), 2: (128, 256), 3: (48, 96), 4: (32, 64)}
 STREAMS = Streams.of(0, 1)
 RESULTS = Path(__file__).parents[2] / "docs" / "results.md"
 MARKS = ("<!-- orders: written by the tests -->\n", "<!-- end of orders -->\n")

@@ -31,6 +31,7 @@ from geodrift.solvers.solver import Solver, continuous
 from geodrift.state import State
 
 _SAFETY, _SHRINK, _GROW = 0.9, 0.2, 5.0
+_REACH = 1.01  # a step this much longer ends the interval, so that no remainder is left that rounding swallows
 _TRIALS = 10_000
 
 
@@ -122,7 +123,8 @@ class Adaptive(Solver):
                 return z, Progress(h, calls)
             # A sample that has arrived repeats the whole step, which is not kept: every number stays finite.
             start = torch.where(waiting, begin, x)
-            there = torch.where(waiting, end, torch.minimum(x + h, end))
+            last = x + _REACH * h >= end
+            there = torch.where(last, end, x + h)
             now, then = (pair.time(process, u).to(torch.get_default_dtype()) for u in (start, there))
             if known is None:
                 known, calls = pair.first(denoise, z, now, cond), calls + 1
@@ -131,14 +133,14 @@ class Adaptive(Solver):
             kept = (error <= 1) & ~waiting
             if bool(kept.any()):
                 known = None if trial.last is None else choose(kept, trial.last, known)
-            z, h = choose(kept, trial.high, z), torch.where(waiting, h, self._next(h, there - start, error))
+            z, h = choose(kept, trial.high, z), torch.where(waiting, h, self._next(h, end - x, last, error))
             x, calls = torch.where(kept, there, x), calls + pair.calls
         raise InputError(f"an adaptive method did not arrive in {_TRIALS} steps; raise rtol ({self.rtol:g})")
 
-    def _next(self, h: Tensor, taken: Tensor, error: Tensor) -> Tensor:
-        """The next step; one that was cut short by the end of the interval does not shorten it."""
+    def _next(self, h: Tensor, left: Tensor, last: Tensor, error: Tensor) -> Tensor:
+        """The next step; a last one, cut short by the end of the interval, does not shorten it."""
         factor = (_SAFETY * error.double() ** (-1 / self.pair.order)).nan_to_num(_SHRINK).clamp(_SHRINK, _GROW)
-        return torch.where((taken < h) & (error <= 1), torch.maximum(h, taken * factor), taken * factor)
+        return torch.where(last & (error <= 1), torch.maximum(h, left * factor), torch.where(last, left, h) * factor)
 
 
 def deviation(trial: Trial, z: Any, atol: float, rtol: float) -> Tensor:
