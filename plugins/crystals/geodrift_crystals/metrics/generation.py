@@ -87,9 +87,7 @@ def _coverage(
         return []
     scale, cutoffs, rng = Scale.of(real.composition), settings.cutoffs, np.random.default_rng(settings.seed)
     recall, precision = nearest(real, mine, scale), nearest(mine, real, scale)
-    protocol = (
-        f"cut-offs {cutoffs.structure:g} and {cutoffs.composition:g}; compositions in deviations of the reference"
-    )
+    protocol = f"cut-offs {cutoffs.structure:g} and {cutoffs.composition:g}; compositions standardised by the reference"
     figures = [
         metric.share("cov_recall", recall.within(cutoffs), len(recall.structure)),
         metric.share("cov_precision", precision.within(cutoffs), samples),

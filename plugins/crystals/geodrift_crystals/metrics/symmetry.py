@@ -52,9 +52,7 @@ def orbits(structure: Structure, symprec: float) -> tuple[list[int], list[int]]:
 
 
 def _numbers(symprec: float, structures: Sequence[Structure]) -> list[Floats]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        datasets = [_dataset(structure, symprec) for structure in structures]
+    datasets = [_dataset(structure, symprec) for structure in structures]
     return [np.array([0.0 if found is None else float(found.number)]) for found in datasets]
 
 
@@ -64,7 +62,9 @@ def _dataset(structure: Structure, symprec: float) -> Any:
     types = [kinds[site.species_string] for site in structure]
     os.environ.setdefault("SPGLIB_WARNING", "OFF")  # it writes to the error stream whenever it tries again
     cell = structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), types
-    try:
-        return spglib.get_symmetry_dataset(cell, symprec=symprec)
-    except (spglib.SpglibError, ValueError):
-        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return spglib.get_symmetry_dataset(cell, symprec=symprec)
+        except (spglib.SpglibError, ValueError):
+            return None

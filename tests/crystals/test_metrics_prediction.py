@@ -1,0 +1,174 @@
+"""The table of predicted structures: protocol, pairing, several samples, polymorphs, controls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas
+import pytest
+from pymatgen.analysis.structure_matcher import StructureMatcher
+from pymatgen.core import Lattice, Structure
+
+from geodrift.errors import InputError
+from geodrift.metric import Metric
+from geodrift_crystals.evaluation import evaluate
+from geodrift_crystals.metrics import prediction
+from geodrift_crystals.metrics.validity import structurally_valid
+
+CSP = {"task": "csp"}
+PLACES = np.array([[0.5, 0.5, 0.5], [0, 0, 0], [0.5, 0, 0], [0, 0.5, 0], [0, 0, 0.5]])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GEODRIFT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+def perovskite(a: str, b: str, scale: float = 0.0, seed: int = 0, x: str = "O") -> Structure:
+    steps = np.random.default_rng(seed).normal(scale=scale, size=(5, 3))
+    return Structure(Lattice.cubic(4), [a, b, x, x, x], PLACES + steps)
+
+
+NAMES = [("Ca", "Ti"), ("Sr", "Zr"), ("Ba", "Hf"), ("La", "Al"), ("K", "Ta"), ("Na", "Nb")]
+TRUE = [perovskite(*names) for names in NAMES]
+NEAR = [perovskite(*names, 0.01 + 0.01 * i, i) for i, names in enumerate(NAMES)]
+SWAPPED = [perovskite(b, a) for a, b in NAMES]
+ON_TOP = Structure(Lattice.cubic(4), TRUE[0].species, np.zeros((5, 3)))
+
+
+def by_name(metrics: list[Metric]) -> dict[str, Metric]:
+    return {metric.name: metric for metric in metrics}
+
+
+def labelled(structures: list[Structure], names: list[str]) -> list[Structure]:
+    return [
+        Structure(s.lattice, s.species, s.frac_coords, properties={"material_id": name})
+        for s, name in zip(structures, names, strict=True)
+    ]
+
+
+def test_the_protocol() -> None:
+    """Three matches at the matcher's distances; an invalid sample, a swap and a missing one count as 0.5."""
+    samples = [ON_TOP, SWAPPED[1], None, *NEAR[3:]]
+    found = by_name(evaluate(samples, TRUE, [], CSP))
+    matcher = StructureMatcher(stol=0.5, angle_tol=10, ltol=0.3)
+    distances = [matcher.get_rms_dist(*pair)[0] for pair in zip(NEAR[3:], TRUE[3:], strict=True)]
+    swapped = matcher.get_rms_dist(SWAPPED[1], TRUE[1])
+    assert swapped is None
+    assert list(found) == ["struct_valid", "match", "rmse", "crmse", "metre", "metre_rmse", "metre_crmse"]
+    assert (found["match"].value, found["match"].n) == (0.5, 6)
+    assert (found["rmse"].value, found["rmse"].n) == (pytest.approx(np.mean(distances)), 3)
+    assert (found["crmse"].value, found["crmse"].n) == (pytest.approx(np.mean([*distances, 0.5, 0.5, 0.5])), 6)
+    assert found["struct_valid"].value == pytest.approx(4 / 6)
+    assert "ltol=0.3, stol=0.5, angle_tol=10" in found["match"].protocol
+
+
+def test_without_a_match_there_is_no_rmse() -> None:
+    found = by_name(evaluate([ON_TOP], TRUE[:1], [], CSP))
+    assert list(found) == ["struct_valid", "match", "crmse", "metre", "metre_crmse"]
+    assert (found["match"].value, found["crmse"].value) == (0, 0.5)
+
+
+def test_several_samples_the_best_counts_and_the_first_is_the_single_one() -> None:
+    samples = [sample for i in range(6) for sample in ([SWAPPED[i], NEAR[i], TRUE[i]] if i < 4 else [None] * 3)]
+    found = by_name(evaluate(samples, TRUE, [], {**CSP, "k": 3}))
+    assert (found["match"].value, found["match_3"].value) == (0, pytest.approx(4 / 6))
+    assert found["rmse_3"].value == pytest.approx(0, abs=1e-6)
+    assert found["crmse_3"].value == pytest.approx(2 / 6 * 0.5, abs=1e-6)
+    assert found["match_3"].n == 6
+
+
+def test_metre_looks_at_all_samples_of_the_composition() -> None:
+    """Two polymorphs, predicted the wrong way round: no pair matches, both are found."""
+    true = [TRUE[0], SWAPPED[0], TRUE[1]]
+    found = by_name(evaluate([SWAPPED[0], TRUE[0], SWAPPED[1]], true, [], CSP))
+    assert found["match"].value == 0
+    assert (found["metre"].value, found["metre"].n) == (pytest.approx(2 / 3), 3)
+    assert found["metre_crmse"].value == pytest.approx(0.5 / 3, abs=1e-6)
+
+
+def test_metre_sees_fewer_references_where_pairs_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prediction, "_PAIRS", 8)
+    true = [perovskite("Ca", "Ti", 0.01, seed) for seed in range(4)]
+    assert by_name(evaluate(true, true, [], CSP))["metre"].n == 2
+
+
+def test_identifiers_pair_before_the_order_does() -> None:
+    names = [f"mp-{i}" for i in range(6)]
+    reference, samples = labelled(TRUE, names), labelled(NEAR[::-1], names[::-1])
+    assert by_name(evaluate(samples, reference, [], CSP))["match"].value == 1
+    few = by_name(evaluate(samples[:2], reference, [], CSP))["match"]
+    assert (few.value, few.n) == (pytest.approx(2 / 6), 6), "a reference without a sample is not matched"
+
+
+def test_what_does_not_pair_says_so_in_one_line() -> None:
+    names = [f"mp-{i}" for i in range(6)]
+    reference, samples = labelled(TRUE, names), labelled(NEAR, names)
+    stranger = labelled(NEAR[:1], ["mp-9"])
+    cases = [
+        (NEAR, [], {}, "task csp: every sample predicts one reference; give them with --reference"),
+        (NEAR, TRUE[:3], {}, "6 samples for 3 references with k=1; give k=2, in order"),
+        (NEAR[:5], TRUE, {}, "5 samples for 6 references with k=1; give every reference k samples, in order"),
+        (NEAR[::-1], TRUE, {}, r"6 of 6 samples are of another composition .* \(NaNbO3 for CaTiO3\)"),
+        (stranger, reference, {}, r"samples of material_id mp-9 have no reference \(1 such\)"),
+        ([*samples, samples[0]], reference, {}, "2 samples of material_id mp-0 with k=1; give a larger k"),
+        (samples, [*reference, reference[0]], {}, "the reference has a material_id twice"),
+    ]
+    for given, real, options, words in cases:
+        with pytest.raises(InputError, match=words):
+            evaluate(given, real, [], CSP | options)
+
+
+def test_controls_stand_beside_every_figure() -> None:
+    found = by_name(evaluate(NEAR, TRUE, [perovskite(a, b) for a, b in NAMES], CSP))
+    names = ["random coordinates", "template", "random decoration", "training structure"]
+    assert all(set(metric.controls) <= set(names) and metric.floor is None for metric in found.values())
+    assert list(found["crmse"].controls) == names
+    assert found["match"].controls["template"] == 1, "each composition is in the training set"
+    assert found["crmse"].controls["template"] < 1e-6 < found["crmse"].controls["random coordinates"]
+    assert evaluate(NEAR, TRUE, [], CSP) == evaluate(NEAR, TRUE, NEAR, {**CSP, "controls": False})
+
+
+def test_figures_are_json() -> None:
+    assert {"controls", "protocol"} <= set(asdict(evaluate(NEAR, TRUE, TRUE, CSP)[0]))
+
+
+def parsed(path: Path, rows: slice) -> list[Structure]:
+    return [Structure.from_str(text, fmt="cif") for text in pandas.read_csv(path).cif[rows]]
+
+
+def test_controls_of_perov_5(shared_data: Path) -> None:
+    """All of the test split gives cRMSE 0.481, 0.277, 0.460, 0.403; 60 structures have a standard error of 0.026."""
+    folder = shared_data / "crystals"
+    training = parsed(folder / "perov_5_val.csv.gz", slice(None, None, 8))
+    test = parsed(folder / "perov_5_test.csv.gz", slice(0, 60))
+    found = by_name(evaluate(test, test, training, CSP))
+    assert found["match"].value == np.mean([structurally_valid(structure) for structure in test])
+    expected = {"random coordinates": (0.341, 0.481), "template": (0.515, 0.277)}
+    for name, (match, crmse) in expected.items():
+        assert found["match"].controls[name] == pytest.approx(match, abs=0.2)
+        assert found["crmse"].controls[name] == pytest.approx(crmse, abs=0.08)
+
+
+@pytest.mark.slow
+def test_controls_of_perov_5_on_many(shared_data: Path) -> None:
+    """The table that docs quote, on 400 structures: three standard errors."""
+    folder = shared_data / "crystals"
+    training = parsed(folder / "perov_5_val.csv.gz", slice(None))
+    test = parsed(folder / "perov_5_test.csv.gz", slice(0, 400))
+    found = by_name(evaluate(test, test, training, CSP))
+    expected = {
+        "random coordinates": (0.341, 0.444, 0.481),
+        "template": (0.515, 0.067, 0.277),
+        "random decoration": (0.454, 0.412, 0.460),
+        "training structure": (0.423, 0.271, 0.403),
+    }
+    for name, (match, rmse, crmse) in expected.items():
+        assert found["match"].controls[name] == pytest.approx(match, abs=0.075)
+        assert found["rmse"].controls[name] == pytest.approx(rmse, abs=0.04)
+        assert found["crmse"].controls[name] == pytest.approx(crmse, abs=0.033)
