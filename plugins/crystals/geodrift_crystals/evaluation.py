@@ -12,7 +12,7 @@ from pymatgen.core import Structure
 from geodrift.errors import InputError
 from geodrift.metric import Metric
 from geodrift_crystals.controls import Controls
-from geodrift_crystals.metrics import charges
+from geodrift_crystals.metrics import charges, energy
 from geodrift_crystals.metrics.generation import evaluate_generation
 from geodrift_crystals.metrics.pairing import paired
 from geodrift_crystals.metrics.prediction import Groups, evaluate_prediction
@@ -44,6 +44,8 @@ def evaluate(
     settings = Settings.of(options)
     for name, part in (("samples", samples), ("reference", reference), ("training", training)):
         _check(name, part)
+    if settings.energy or settings.relax:
+        energy.described()  # a missing package is better known before the work than after it
     if len(samples) == 0:
         return []
     if settings.task == "csp":
