@@ -146,16 +146,16 @@ def parsed(path: Path, rows: slice) -> list[Structure]:
 
 
 def test_controls_of_perov_5(shared_data: Path) -> None:
-    """All of the test split gives cRMSE 0.481, 0.277, 0.460, 0.403; 60 structures have a standard error of 0.026."""
+    """All of the test split gives cRMSE 0.481, 0.277, 0.460, 0.403; 40 structures have a standard error of 0.033."""
     folder = shared_data / "crystals"
-    training = parsed(folder / "perov_5_val.csv.gz", slice(None, None, 8))
-    test = parsed(folder / "perov_5_test.csv.gz", slice(0, 60))
+    training = parsed(folder / "perov_5_val.csv.gz", slice(None, None, 12))
+    test = parsed(folder / "perov_5_test.csv.gz", slice(0, 40))
     found = by_name(evaluate(test, test, training, CSP))
     assert found["match"].value == np.mean([structurally_valid(structure) for structure in test])
     expected = {"random coordinates": (0.341, 0.481), "template": (0.515, 0.277)}
     for name, (match, crmse) in expected.items():
-        assert found["match"].controls[name] == pytest.approx(match, abs=0.2)
-        assert found["crmse"].controls[name] == pytest.approx(crmse, abs=0.08)
+        assert found["match"].controls[name] == pytest.approx(match, abs=0.24)
+        assert found["crmse"].controls[name] == pytest.approx(crmse, abs=0.1)
 
 
 @pytest.mark.slow
