@@ -16,13 +16,13 @@ METALS = ["Mg", "Ca", "Sr", "Ba", "Ti", "Zr", "Hf", "Sn"]
 SIZE = {name: 0.02 * place for place, name in enumerate(METALS)}  # of the logarithm of the edge
 
 
-def perovskite(a: str, b: str, move: float = 0.0, seed: int = 0, turn: int = 0) -> Structure:
+def perovskite(a: str, b: str, move: float = 0.0, seed: int = 0) -> Structure:
     """A perovskite whose cell follows its elements, with displaced sites, another origin and order of sites."""
     rng = np.random.default_rng(seed)
     edge = 4 * np.exp(SIZE[a] + 2 * SIZE[b])
     order = rng.permutation(5)
     places = (SITES + rng.normal(scale=move, size=(5, 3)) + rng.random(3))[order]
-    return Structure(Lattice.cubic(edge), [[a, b, "O", "O", "O"][i] for i in order], np.roll(places, turn, 1))
+    return Structure(Lattice.cubic(edge), [[a, b, "O", "O", "O"][i] for i in order], places % 1)
 
 
 def large_a(count: int, move: float = 0.0) -> list[Structure]:

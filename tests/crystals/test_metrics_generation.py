@@ -132,7 +132,7 @@ def test_the_same_twice_and_an_interrupted_run_goes_on(monkeypatch: pytest.Monke
     ("options", "words"),
     [
         ({"sed": 1}, 'no option of evaluate "sed" (did you mean "seed"?)'),
-        ({"jobs": 0}, "jobs: a whole number processes, or -1 for all cores, not 0"),
+        ({"jobs": 0}, "jobs: a number of processes, or -1 for all cores, not 0"),
         ({"k": True}, "k: a whole number from 1, not True"),
         ({"task": "cps"}, 'no task "cps" (did you mean "csp"?)'),
         ({"smact": "smact15"}, 'no smact "smact15" (did you mean "smact14"?)'),

@@ -93,6 +93,13 @@ def test_metre_looks_at_all_samples_of_the_composition() -> None:
     assert found["metre_crmse"].value == pytest.approx(0.5 / 3, abs=1e-6)
 
 
+def test_metre_keeps_the_nearest_sample() -> None:
+    near = [perovskite(*NAMES[0], scale, 3) for scale in (0.03, 0.01, 0.05)]
+    found = by_name(evaluate(near, [TRUE[0]] * 3, [], CSP))
+    assert found["metre_rmse"].value == pytest.approx(found["rmse"].low, rel=1e-6)
+    assert found["metre_rmse"].value < found["rmse"].value / 2
+
+
 def test_metre_sees_fewer_references_where_pairs_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prediction, "_PAIRS", 8)
     true = [perovskite("Ca", "Ti", 0.01, seed) for seed in range(4)]

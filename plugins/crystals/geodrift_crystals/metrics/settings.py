@@ -68,8 +68,8 @@ class Settings:
         for name, least in (("k", 1), ("jobs", -1), ("seed", 0), ("relax", 0)):
             value = getattr(self, name)
             if type(value) is not int or value < least or (name == "jobs" and value == 0):
-                hint = " processes, or -1 for all cores" if name == "jobs" else f" from {least}"
-                raise InputError(f"{name}: a whole number{hint}, not {value!r}")
+                what = "number of processes, or -1 for all cores" if name == "jobs" else f"whole number from {least}"
+                raise InputError(f"{name}: a {what}, not {value!r}")
         for name in ("controls", "energy"):
             if type(getattr(self, name)) is not bool:
                 raise InputError(f"{name}: true or false, not {getattr(self, name)!r}")
