@@ -94,12 +94,23 @@ def test_sets_are_what_all_pairs_say() -> None:
     assert known(structures, []).tolist() == [False] * 20
 
 
-@pytest.mark.parametrize("jobs", [2])
-def test_the_same_on_several_processes(jobs: int) -> None:
-    structures = [moved(base, 0.01, i) for i, base in enumerate([SALT, CAESIUM, PEROVSKITE] * 3)]
-    apart = distances(structures, [SALT, CAESIUM, PEROVSKITE] * 3, PREDICTION, jobs)
-    assert np.isfinite(apart).all()
-    assert int(firsts(structures, jobs).sum()) == 3
+def test_structures_are_compared_with_the_first_of_each_kind() -> None:
+    """Likeness is not transitive: the third is like the second, which is no kind of its own, and unlike the first."""
+    steps = [Structure(CAESIUM.lattice, CAESIUM.species, [[0, 0, 0], [0.5 + u, 0.5 + u, 0.5]]) for u in (0, 0.25, 0.45)]
+    matcher = StructureMatcher()
+    assert [matcher.fit(steps[i], steps[j]) for i, j in ((0, 1), (1, 2), (0, 2))] == [True, True, False]
+    assert firsts(steps).tolist() == [True, False, True]
+
+
+def test_the_same_on_several_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    true = [SALT.get_primitive_structure(), CAESIUM, PEROVSKITE] * 3
+    structures = [moved(base, 0.01, i) for i, base in enumerate(true)]
+    apart = distances(structures, true, PREDICTION, 2)
+    matcher = PREDICTION.matcher
+    np.testing.assert_array_equal(
+        apart, [matcher.get_rms_dist(*pair)[0] for pair in zip(structures, true, strict=True)]
+    )
+    assert firsts(structures, 2).tolist() == [True] * 3 + [False] * 6
 
 
 def test_an_address_is_of_the_content() -> None:

@@ -45,7 +45,7 @@ class _Bucket:
 
 
 def firsts(structures: Sequence[Structure], jobs: int = 1) -> Flags:
-    """Whether each structure, `(n,)`, is like none before it; their number is that of different structures."""
+    """Whether each structure, `(n,)`, is the first of its kind; later ones are compared with the first of each kind."""
     first = np.ones(len(structures), bool)
     repeated = _repeated([formula(structure) for structure in structures])
     buckets = [bucket for bucket in _buckets(structures, repeated, jobs).values() if len(bucket.places) > 1]
