@@ -13,7 +13,9 @@ from geodrift.guidance.restricted import Restricted
 from geodrift.layout import Ragged
 from geodrift.parametrization import Classes
 from geodrift.prediction import Belief
-from geodrift.processes import Affine, BayesianCategorical, Jump, Predictions, Process, Product
+from geodrift.processes import Affine, Bayesian, Jump, Predictions, Process, Product
+from geodrift.processes.accuracy import Quadratic
+from geodrift.processes.families import Categorical
 from geodrift.rng import Streams
 from geodrift.sampling import sample
 from geodrift.schedules import Rectified
@@ -25,7 +27,7 @@ LENGTHS = torch.tensor([3, 1, 4, 6])
 PATHS = {
     "masked": Jump.masked(CLASSES),
     "uniform": Jump.uniform(CLASSES),
-    "bayesian": BayesianCategorical(CLASSES, 3.0),
+    "bayesian": Bayesian(Categorical(CLASSES), Quadratic(3.0)),
 }
 
 
@@ -46,7 +48,8 @@ def blank() -> State:
 
 
 @pytest.mark.parametrize(
-    ("path", "kind"), [*((path, "ancestral") for path in PATHS), ("masked", "ctmc"), ("uniform", "ctmc")]
+    ("path", "kind"),
+    [*((path, "ancestral") for path in PATHS), ("masked", "ctmc"), ("uniform", "ctmc"), ("bayesian", "heun")],
 )
 def test_no_sample_leaves_its_classes(path: str, kind: str) -> None:
     allowed = torch.rand(int(LENGTHS.sum()), CLASSES, generator=torch.Generator().manual_seed(0)) < 0.4

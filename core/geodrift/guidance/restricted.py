@@ -10,6 +10,7 @@ under the condition; entries stay independent given the state, as they are witho
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -48,4 +49,4 @@ def _within(belief: Belief, allowed: Tensor) -> Belief:
     """The belief given that the class is among these; even among them where it excludes them all."""
     inside = torch.where(allowed, belief.log_probs, -torch.inf)
     lost = torch.isneginf(inside).all(-1, keepdim=True)
-    return Belief(torch.log_softmax(torch.where(lost & allowed, 0.0, inside), -1))
+    return replace(belief, log_probs=torch.log_softmax(torch.where(lost & allowed, 0.0, inside), -1))
