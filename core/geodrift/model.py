@@ -18,7 +18,7 @@ from geodrift.denoiser import Denoise, Denoiser
 from geodrift.domain import Codec, Domain
 from geodrift.errors import InputError, unknown
 from geodrift.guidance.cfg import ClassifierFree
-from geodrift.guidance.restricted import Restricted
+from geodrift.guidance.restricted import held
 from geodrift.guidance.temperature import Tempered
 from geodrift.likelihood import Likelihood, Scores, score
 from geodrift.metric import Metric
@@ -136,15 +136,9 @@ class Model:
         return drawn
 
     def guided(self, settings: configs.Sample, like: State, asked: Mapping[str, Tensor]) -> Denoise:
-        """The denoiser as it samples: guided, sharpened, and within what exact conditions allow.
-
-        Raises:
-            InputError: When the process cannot hold an exact condition.
-        """
+        """The denoiser as it samples: guided, sharpened, and within what exact conditions allow."""
         denoise = Tempered(ClassifierFree(self.denoiser.eval(), settings.guidance), settings.temperature)
-        exact = {name: value for name, value in asked.items() if name in self.codec.exact}
-        allowed = self.codec.allowed(like, exact) if exact else {}
-        return Restricted(denoise, allowed) if allowed else denoise
+        return held(denoise, self.codec, like, asked)
 
     def generate(self, n: int, *, seed: int = 0, steps: int | None = None, **conditions: Asked) -> list[Any]:
         """Native objects.

@@ -163,7 +163,7 @@ class Codec(ABC, Generic[Native]):
 
     def draw_sizes(self, streams: Streams) -> Tensor:
         """A number of nodes for each stream, `(B,)`, from the law of the training data."""
-        return streams.categorical(torch.tensor([self.sizes], dtype=torch.float64))
+        return streams.categorical(torch.tensor(self.sizes, dtype=torch.float64).expand(len(streams), -1))
 
     def dump(self) -> dict[str, Any]:
         """The codec as JSON values."""
