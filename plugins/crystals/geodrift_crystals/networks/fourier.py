@@ -17,7 +17,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-_LEAST, _MOST, _STEPS = 1e-3, 1e5, 1025
+_STEPS = 1025
 
 
 class Harmonics(nn.Module):
@@ -25,16 +25,17 @@ class Harmonics(nn.Module):
 
     Arguments:
         count: How many, :math:`k = 1 \\dots` `count`.
+        most: The concentration that is seen as one.
     """
 
     ratios: Tensor
     orders: Tensor
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, most: float = 1000.0) -> None:
         super().__init__()
         from scipy.special import ive
 
-        grid = torch.logspace(math.log10(_LEAST), math.log10(_MOST), _STEPS, dtype=torch.float64).numpy()
+        grid = torch.expm1(torch.linspace(0, math.log1p(most), _STEPS, dtype=torch.float64)).numpy()
         orders = torch.arange(1, count + 1)
         table = torch.stack([torch.from_numpy(ive(k, grid) / ive(0, grid)) for k in range(1, count + 1)], -1)
         self.register_buffer("orders", orders.to(torch.get_default_dtype()), persistent=False)
@@ -45,19 +46,17 @@ class Harmonics(nn.Module):
         turns = angle[..., None] * self.orders.to(angle)
         return turns.cos(), turns.sin()
 
-    def believed(self, evidence: Tensor) -> tuple[Tensor, Tensor]:
-        """The same for beliefs, whose evidence `(..., 2)` points to the mean and is as long as the concentration."""
-        length = torch.linalg.vector_norm(evidence, dim=-1)
-        known = self._moduli(length)
-        real, imaginary = self.certain(torch.atan2(evidence[..., 1], evidence[..., 0]))
+    def believed(self, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """The same for beliefs as `geodrift.processes.periodic.seen` shows them, `(..., 3)`."""
+        known = self._moduli(seen[..., 2])
+        real, imaginary = self.certain(torch.atan2(seen[..., 1], seen[..., 0]))
         return known * real, known * imaginary
 
-    def _moduli(self, concentration: Tensor) -> Tensor:
-        place = torch.log(concentration.clamp(_LEAST, _MOST) / _LEAST) * ((_STEPS - 1) / math.log(_MOST / _LEAST))
+    def _moduli(self, level: Tensor) -> Tensor:
+        place = level.clamp(0, 1) * (_STEPS - 1)
         low = place.long().clamp(max=_STEPS - 2)
-        share = (place - low)[..., None]
-        table = self.ratios.to(concentration)
-        return torch.lerp(table[low], table[low + 1], share)
+        table = self.ratios.to(level)
+        return torch.lerp(table[low], table[low + 1], (place - low)[..., None])
 
 
 def differences(real: Tensor, imaginary: Tensor, receiver: Tensor, sender: Tensor) -> Tensor:

@@ -10,8 +10,8 @@ With node states :math:`h`, Fourier features :math:`\psi_{ij}` of the pair (see 
 
 The first linear map of the message is split into one of the receiver, one of the sender and one of the pair: the two
 of the nodes are computed once a node, not once a pair. Coordinates enter through differences alone and the lattice
-through numbers that no rotation changes, so that the answer about a coordinate is one relative to it, turned by its
-own direction.
+through numbers that no rotation changes; the answer about a coordinate is relative to where it is, or to where it is believed to
+be.
 
 References:
     | Crystal Structure Prediction by Joint Equivariant Diffusion (Jiao et al., 2023), https://arxiv.org/abs/2309.04475
@@ -66,7 +66,8 @@ class MessagePassing(nn.Module):
 
     Arguments:
         species: Channels of the species of the state, and of the answer about them.
-        frac: Numbers of a coordinate of the state (1, or 2 of its evidence), and of the answer about it.
+        frac: Numbers that are seen of a coordinate (itself, or cosine, sine and concentration of a belief about it), and
+            that are answered.
         lattice: Channels of the lattice of the state, and of the answer about it.
         hidden: Width.
         layers: Depth.
@@ -111,29 +112,14 @@ class MessagePassing(nn.Module):
         return self._answer(self.norm(h), z, edges)
 
     def _coefficients(self, frac: Tensor) -> tuple[Tensor, Tensor]:
-        return self.harmonics.believed(frac) if self.seen == 2 else self.harmonics.certain(2 * math.pi * frac)
+        return self.harmonics.certain(2 * math.pi * frac) if self.seen == 1 else self.harmonics.believed(frac)
 
     def _answer(self, h: Tensor, z: State, edges: Edges) -> State:
         place = self.frac_head(h).unflatten(-1, (3, self.asked))
-        place = _turned(place, z["frac"]) if self.seen == 2 else place.squeeze(-1)
+        place = place.squeeze(-1) if self.seen == 1 else place
         pooled = h.new_zeros(z.samples, h.shape[-1]).index_add(0, z.layouts["frac"].index, h * edges.share.to(h))
         answers = {"species": self.species_head(h), "frac": place, "lattice": self.lattice_head(pooled)}
         return State({name: answers[name] for name in z}, z.layouts)
-
-
-def _turned(answer: Tensor, evidence: Tensor) -> Tensor:
-    """A mean vector: the belief's own plus an answer relative to its direction, no longer than one."""
-    length = torch.linalg.vector_norm(evidence, dim=-1, keepdim=True)
-    direction = evidence / length.clamp(min=1e-12)
-    along, across = answer[..., :1] + torch.special.i1e(length) / torch.special.i0e(length), answer[..., 1:]
-    mean = torch.cat(
-        [
-            along * direction[..., :1] - across * direction[..., 1:],
-            along * direction[..., 1:] + across * direction[..., :1],
-        ],
-        -1,
-    )
-    return mean / torch.linalg.vector_norm(mean, dim=-1, keepdim=True).clamp(min=1)
 
 
 def _zero(layer: nn.Linear) -> nn.Linear:
