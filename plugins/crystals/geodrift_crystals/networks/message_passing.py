@@ -10,8 +10,9 @@ With node states :math:`h`, Fourier features :math:`\psi_{ij}` of the pair (see 
 
 The first linear map of the message is split into one of the receiver, one of the sender and one of the pair: the two
 of the nodes are computed once a node, not once a pair. Coordinates enter through differences alone and the lattice
-through numbers that no rotation changes; the answer about a coordinate is relative to where it is, or to where it is believed to
-be.
+through numbers that no rotation changes; the answer about a coordinate is relative to where it is, or to where it is
+believed to be. Beside the belief about its species a node sees what the periodic table says of the elements, on average
+over that belief, so that what is learned of one element serves its neighbours.
 
 References:
     | Crystal Structure Prediction by Joint Equivariant Diffusion (Jiao et al., 2023), https://arxiv.org/abs/2309.04475
@@ -20,7 +21,7 @@ References:
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +32,7 @@ from geodrift.layout import Ragged
 from geodrift.registry import Count
 from geodrift.state import State
 from geodrift_crystals.networks.edges import Edges
+from geodrift_crystals.networks.elements import descriptors
 from geodrift_crystals.networks.fourier import Harmonics, differences
 
 
@@ -66,20 +68,24 @@ class MessagePassing(nn.Module):
 
     Arguments:
         species: Channels of the species of the state, and of the answer about them.
-        frac: Numbers that are seen of a coordinate (itself, or cosine, sine and concentration of a belief about it), and
-            that are answered.
+        frac: Numbers that are seen of a coordinate (itself, or cosine, sine and concentration of a belief about it),
+            and that are answered.
         lattice: Channels of the lattice of the state, and of the answer about it.
+        elements: Symbols of the first channels of the species.
         hidden: Width.
         layers: Depth.
         harmonics: Fourier coefficients of a coordinate.
         conditions: Mean and standard deviation of each condition that steers generation.
     """
 
+    table: Tensor
+
     def __init__(
         self,
         species: tuple[int, int],
         frac: tuple[int, int],
         lattice: tuple[int, int],
+        elements: Sequence[str],
         hidden: Count = 96,
         layers: Count = 3,
         harmonics: Count = 8,
@@ -88,7 +94,9 @@ class MessagePassing(nn.Module):
         super().__init__()
         self.seen, self.asked = frac
         self.harmonics = Harmonics(harmonics)
-        self.species_in = nn.Linear(species[0] + 3 * harmonics, hidden)
+        table = descriptors(elements)
+        self.register_buffer("table", F.pad(table, (0, 0, 0, species[0] - len(elements))), persistent=False)
+        self.species_in = nn.Linear(species[0] + table.shape[1] + 3 * harmonics, hidden)
         self.lattice_in = nn.Linear(lattice[0], hidden)
         self.clock = Clock(hidden, conditions or {})
         self.layers = nn.ModuleList(Layer(hidden, 6 * harmonics) for _ in range(layers))
@@ -105,7 +113,8 @@ class MessagePassing(nn.Module):
         known = torch.sqrt(real**2 + imaginary**2)
         sizes = torch.bincount(index, minlength=layout.count).to(t)
         crystal = F.silu(self.clock(t, sizes, cond) + self.lattice_in(z["lattice"]))[index]
-        h = self.species_in(torch.cat([z["species"], known], -1))
+        species = z["species"]
+        h = self.species_in(torch.cat([species, species @ self.table.to(species), known], -1))
         pairs = differences(real, imaginary, edges.receiver, edges.sender)
         for layer in self.layers:
             h = layer(h, pairs, edges, crystal)
