@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 from geodrift_crystals.networks.edges import Edges
+from geodrift_crystals.networks.elements import PROPERTIES, descriptors
 from geodrift_crystals.networks.fourier import Harmonics
 from geodrift_crystals.networks.message_passing import MessagePassing
 from torch import Tensor
@@ -18,6 +19,7 @@ from geodrift.testing import assert_same
 
 SIZES = torch.tensor([3, 1, 4])
 LAYOUT = Ragged.of(SIZES)
+ELEMENTS = ("O", "Ti", "Sr", "Ba")  # and a mask
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +32,7 @@ def double() -> Iterator[None]:
 
 def network(seen: int, asked: int) -> MessagePassing:
     """With no weight at zero, where a new network answers nothing."""
-    net = MessagePassing((5, 5), (seen, asked), (6, 6), hidden=16, layers=2, harmonics=4)
+    net = MessagePassing((5, 5), (seen, asked), (6, 6), ELEMENTS, hidden=16, layers=2, harmonics=4)
     for weights in net.parameters():
         torch.nn.init.normal_(weights, std=0.3)
     return net
@@ -52,10 +54,8 @@ def moved(frac: Tensor, shift: Tensor) -> Tensor:
     by = shift[LAYOUT.index]
     if frac.ndim == 2:
         return torch.remainder(frac + by, 1.0)
-    cos, sin = torch.cos(2 * math.pi * by), torch.sin(2 * math.pi * by)
-    return torch.stack(
-        [cos * frac[..., 0] - sin * frac[..., 1], sin * frac[..., 0] + cos * frac[..., 1], frac[..., 2]], -1
-    )
+    (cos, sin), (x, y, level) = (torch.cos(2 * math.pi * by), torch.sin(2 * math.pi * by)), frac.unbind(-1)
+    return torch.stack([cos * x - sin * y, sin * x + cos * y, level], -1)
 
 
 CASES = [(1, 1), (3, 2), (3, 24)]
@@ -100,6 +100,18 @@ def test_neighbours_are_looked_at() -> None:
     other = z["frac"].clone()
     other[4] += 0.2
     assert not torch.allclose(net(z.replace({"frac": other}), t, {})["frac"][5], net(z, t, {})["frac"][5])
+
+
+def test_elements_are_described() -> None:
+    """Against the periodic table: fluorine is the most electronegative, a noble gas has no such number."""
+    table = descriptors(["Cs", "O", "F", "He", "Ba"])
+    electronegativity = table[:, list(PROPERTIES).index("electronegativity")]
+    assert electronegativity.argmax() == 2
+    assert electronegativity.argmin() == 0
+    assert electronegativity[3] == 0
+    assert torch.isfinite(table).all()
+    group = table[:, list(PROPERTIES).index("group")]
+    assert group[0] < group[4] < group[1] < group[2] < group[3]
 
 
 def test_edges_are_all_pairs_of_a_crystal() -> None:
