@@ -60,9 +60,13 @@ def compositions(cond: Mapping[str, Tensor], most: int, elements: Sequence[str])
     times = cond[ATOMS] / total if ATOMS in cond else torch.ones_like(total)
     if (times != times.round()).any() or (times < 1).any():
         unit = f"{float(total[0]):g}"
-        raise InputError(f"conditions formula={name} and atoms={float(cond[ATOMS][0]):g}: not a multiple of {unit} atoms")
+        raise InputError(
+            f"conditions formula={name} and atoms={float(cond[ATOMS][0]):g}: not a multiple of {unit} atoms"
+        )
     if (times * total > most).any():
-        raise InputError(f"condition formula={name}: {float((times * total)[0]):g} atoms; this model knows up to {most}")
+        raise InputError(
+            f"condition formula={name}: {float((times * total)[0]):g} atoms; this model knows up to {most}"
+        )
     return (units * times[:, None]).long()
 
 
@@ -87,5 +91,7 @@ def known(cond: Mapping[str, Tensor], table: Tensor, weights: Tensor, elements: 
     if not fits.any(-1).all():
         asked = [f"atoms={float(cond[ATOMS][0]):g}"] if ATOMS in cond else []
         asked += [f"chemical_system={listed(cond[SYSTEM][0], elements)}"] if SYSTEM in cond else []
-        raise InputError(f"condition {', '.join(asked)}: no composition of the training data has that; ask for a formula")
-    return table[rng.categorical((weights * fits))]
+        raise InputError(
+            f"condition {', '.join(asked)}: no composition of the training data has that; ask for a formula"
+        )
+    return table[rng.categorical(weights * fits)]

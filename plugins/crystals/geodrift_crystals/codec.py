@@ -207,7 +207,9 @@ class CrystalCodec:
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(["codec", *map(str, first["loc"])])
-            raise InputError(f"{place}: {first['msg'].removeprefix('Value error, ')}; the checkpoint is damaged") from None
+            raise InputError(
+                f"{place}: {first['msg'].removeprefix('Value error, ')}; the checkpoint is damaged"
+            ) from None
 
     @cached_property
     def _table(self) -> Tensor:

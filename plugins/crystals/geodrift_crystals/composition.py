@@ -38,7 +38,9 @@ def counts(text: str, elements: Sequence[str]) -> Tensor:
     if any(amount != round(amount) or amount < 1 for amount in amounts.values()):
         raise InputError(f"condition formula={text}: parts of atoms; give whole numbers of the atoms in a cell")
     if sum(amounts.values()) > MOST_ATOMS:
-        raise InputError(f"condition formula={text}: {sum(amounts.values()):g} atoms; a cell may have up to {MOST_ATOMS}")
+        raise InputError(
+            f"condition formula={text}: {sum(amounts.values()):g} atoms; a cell may have up to {MOST_ATOMS}"
+        )
     return torch.tensor([amounts.get(name, 0.0) for name in elements])
 
 

@@ -51,7 +51,9 @@ def scale(name: str, crystals: Sequence[Structure]) -> tuple[float, float]:
     finite = values[np.isfinite(values)]
     if not len(finite):
         names = {key for crystal in crystals for key, value in crystal.properties.items() if isinstance(value, float)}
-        raise InputError(f'data.conditions: no numbers "{name}" in the data; there are {", ".join(sorted(names)) or "none"}')
+        raise InputError(
+            f'data.conditions: no numbers "{name}" in the data; there are {", ".join(sorted(names)) or "none"}'
+        )
     return float(finite.mean()), float(finite.std())
 
 

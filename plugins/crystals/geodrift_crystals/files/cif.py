@@ -21,7 +21,9 @@ from geodrift_crystals.files.reading import Record, text
 from geodrift_crystals.files.symmetry import is_p1, refuse_wrong_symmetry
 from geodrift_crystals.structures import MOST_ATOMS, Unrepresentable, crystal, element, plain
 
-CELL = tuple(f"_cell_{kind}" for kind in ("length_a", "length_b", "length_c", "angle_alpha", "angle_beta", "angle_gamma"))
+CELL = tuple(
+    f"_cell_{kind}" for kind in ("length_a", "length_b", "length_c", "angle_alpha", "angle_beta", "angle_gamma")
+)
 POSITIONS = tuple(f"_atom_site_fract_{axis}" for axis in "xyz")
 _LABEL, _TYPE, _OCCUPANCY = "_atom_site_label", "_atom_site_type_symbol", "_atom_site_occupancy"
 _BLOCK = re.compile(r"^\s*data_", re.MULTILINE | re.IGNORECASE)

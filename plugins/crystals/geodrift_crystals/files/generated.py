@@ -45,7 +45,9 @@ def invalid(folder: Path) -> list[Invalid]:
         with path.open(newline="", encoding="utf-8") as file:
             return [Invalid(int(row["index"]), row["formula"], row["reason"]) for row in csv.DictReader(file)]
     except (OSError, KeyError, TypeError, ValueError):
-        raise InputError(f"{path}: not the list that `geodrift generate` wrote; its columns are {', '.join(_HEAD)}") from None
+        raise InputError(
+            f"{path}: not the list that `geodrift generate` wrote; its columns are {', '.join(_HEAD)}"
+        ) from None
 
 
 def numbered(folder: Path, records: Sequence[Record]) -> list[Structure]:

@@ -1,33 +1,25 @@
 r"""Samples as files.
 
 Every sample that is a crystal becomes `00000.cif` (its number), the P1 cell as it was generated, beside the space group
-that spglib finds in it within `SYMPREC`, and a frame of `samples.extxyz`. A sample that could not be decoded has no CIF
-but a line in `invalid.csv`, with the reason, so that no share is lost. On request the same goes to a database of ASE and
-a table in Parquet.
-
-References:
-    | Spglib: a software library for crystal symmetry search (Togo et al., 2024), https://arxiv.org/abs/1808.01590
+that is found in it (within the `symprec` that the file states), and a frame of `samples.extxyz`. A sample that could
+not be decoded has no CIF but a line in `invalid.csv`, with the reason, so that no share is lost. On request the same
+goes to a database of ASE and a table in Parquet.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pymatgen.core import Structure
-from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
 from geodrift.errors import InputError, unknown
 from geodrift_crystals.files import formatted
 from geodrift_crystals.files.generated import INVALID, SAMPLES, Invalid, write_invalid
+from geodrift_crystals.spacegroup import SYMPREC, space_group
 from geodrift_crystals.structures import FAILED, formula, symbols
-
-SYMPREC = 0.1
-"""Å: how far atoms may be from where the space group found puts them; that of the Materials Project."""
-
 
 @dataclass(frozen=True)
 class Entry:
@@ -71,17 +63,6 @@ def write(objects: Sequence[Structure], folder: str | Path, formats: Sequence[st
     rows = [Invalid(index, formula(symbols(thing)), str(thing.properties[FAILED])) for index, thing in lost]
     written += [write_invalid(rows, place / INVALID)] if rows else []
     return written + [FORMATS[name](entries, place) for name in dict.fromkeys(formats)]
-
-
-def space_group(structure: Structure) -> tuple[str, int]:
-    """Symbol and number of the space group within `SYMPREC`; `?` and 0 when spglib finds none."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            found = SpacegroupAnalyzer(structure, SYMPREC)
-            return found.get_space_group_symbol(), found.get_space_group_number()
-        except Exception:  # spglib gives up on atoms that overlap, in more than one way
-            return "?", 0
 
 
 def _entry(index: int, structure: Structure) -> Entry:

@@ -44,7 +44,9 @@ def records(path: Path) -> list[Record]:
 
 def comment(line: str) -> dict[str, str]:
     """The pairs of a frame's second line."""
-    return {match[1]: next(value for value in match.groups()[1:] if value is not None) for match in _PAIR.finditer(line)}
+    return {
+        match[1]: next(value for value in match.groups()[1:] if value is not None) for match in _PAIR.finditer(line)
+    }
 
 
 def structure(info: Mapping[str, str], lines: Sequence[str], count: int) -> Structure:

@@ -9,7 +9,6 @@ has the scale `FLOOR`, of which a model that errs by one part in a hundred errs 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -86,5 +85,3 @@ class Representation:
     def _statistics(self, like: Tensor) -> tuple[Tensor, Tensor]:
         mean, std = (torch.tensor(v, dtype=like.dtype, device=like.device) for v in (self.mean, self.std))
         return mean, std
-
-
