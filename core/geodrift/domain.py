@@ -77,7 +77,7 @@ class Codec(Protocol):
         """
 
     def allowed(self, like: State, cond: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """The classes that entries of a blank state may have under exact conditions, by field, true or false `(..., K)`.
+        """The classes that entries of a blank state may have under exact conditions, by field, `(..., K)` bool.
 
         A field that is not named may have all. A codec whose `exact` is empty is never asked.
         """

@@ -1,7 +1,7 @@
 r"""Crystals as states and back, with all that generation needs to know about the training data.
 
-A state has the fractional positions of all atoms, `frac` `(M, 3)` in [0, 1), their elements, `species` `(M,)` as classes
-(both ragged), and a lattice for each crystal, `lattice` `(B, C)`, in one of the representations of
+A state has the fractional positions of all atoms, `frac` `(M, 3)` in [0, 1), their elements as classes, `species`
+`(M,)`, both ragged, and a lattice for each crystal, `lattice` `(B, C)`, in one of the representations of
 `geodrift_crystals.lattice`. A data set is padded to its largest crystal; a batch joins its own rows end to end.
 
 The codec is plain numbers, stored in the checkpoint, so that sampling never needs the data.

@@ -46,7 +46,7 @@ def rotated(state: State, rng: Streams) -> State:
         return state
     drawn = rng.normal(torch.zeros(len(rng), 3, 3, dtype=lattice.dtype, device=lattice.device))
     turn, _ = torch.linalg.qr(drawn)
-    return state.replace({"lattice": (lattice.unflatten(-1, (3, 3)) @ turn).flatten(-2)})
+    return state.replace({"lattice": (lattice.reshape(-1, 3, 3) @ turn).flatten(1)})
 
 
 def unmoved(state: State, rng: Streams) -> State:

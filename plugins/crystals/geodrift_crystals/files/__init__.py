@@ -46,7 +46,7 @@ def read(path: str | Path, where: Where | None = None, jobs: int | None = None) 
     broken: list[Refusal] = []
     records = [record for file in _files(place) for record in _records(file, place, broken)]
     reading = understand(select(place, records, where or {}), jobs)
-    refused = [*broken, *reading.refused, *(Refusal(*row) for row in invalid(place))]
+    refused = [*broken, *reading.refused, *(Refusal(row.index, row.formula, row.reason) for row in invalid(place))]
     if not reading.objects:
         raise InputError(f"{place}: {_useless(refused)}")
     return Reading(reading.objects, refused)

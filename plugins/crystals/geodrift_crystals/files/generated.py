@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from pymatgen.core import Composition, Structure
 
@@ -19,8 +19,15 @@ SAMPLE = "sample"
 _HEAD = ("index", "formula", "reason")
 
 
-class Invalid(NamedTuple):
-    """A sample that is no crystal: its number, the formula of its atoms and what is wrong."""
+@dataclass(frozen=True)
+class Invalid:
+    """A sample that is no crystal.
+
+    Arguments:
+        index: Its number.
+        formula: Of its atoms.
+        reason: What is wrong.
+    """
 
     index: int
     formula: str
@@ -32,7 +39,7 @@ def write_invalid(rows: Iterable[Invalid], path: Path) -> Path:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(_HEAD)
-        writer.writerows(rows)
+        writer.writerows(map(astuple, rows))
     return path
 
 

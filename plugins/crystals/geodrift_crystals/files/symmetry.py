@@ -27,11 +27,10 @@ def refuse_wrong_symmetry(block: Mapping[str, Any]) -> None:
     """Raise `Unrepresentable` for symmetry that cannot be read or does not fit the cell."""
     for key in NUMBERS:
         _refuse_number(key, block.get(key))
-    key = next((key for key in LOOPS if block.get(key)), None)
-    if key is None or is_p1(block):
+    given = _operations(block)
+    if not given or is_p1(block):
         return
-    given = block[key]
-    rotations = _rotations([given] if isinstance(given, str) else given)
+    rotations = _rotations(given)
     _refuse_no_group(rotations)
     lengths = [float(str(block[f"_cell_length_{axis}"]).partition("(")[0]) for axis in "abc"]
     angles = [float(str(block[f"_cell_angle_{name}"]).partition("(")[0]) for name in ("alpha", "beta", "gamma")]
@@ -39,14 +38,18 @@ def refuse_wrong_symmetry(block: Mapping[str, Any]) -> None:
     moved = rotations.transpose(0, 2, 1) @ metric @ rotations
     wrong = (np.abs(moved - metric) > _SLACK * np.abs(metric).max()).any((1, 2))
     if wrong.any():
-        raise Unrepresentable(f"wrong symmetry: {_shown(given, int(wrong.argmax()))} does not fit the cell")
+        raise Unrepresentable(f"wrong symmetry: {given[int(wrong.argmax())]!r} does not fit the cell")
 
 
 def is_p1(block: Mapping[str, Any]) -> bool:
     """Whether the sites that the file lists are all of the cell: its only operation is `x, y, z`."""
-    given = next((block[key] for key in LOOPS if block.get(key)), None)
-    operations = [given] if isinstance(given, str) else given or []
-    return [text.replace(" ", "").strip("'\"").lower() for text in operations] == ["x,y,z"]
+    return [text.replace(" ", "").strip("'\"").lower() for text in _operations(block)] == ["x,y,z"]
+
+
+def _operations(block: Mapping[str, Any]) -> list[str]:
+    """The operations that the file lists; none where it does not."""
+    given: str | Sequence[str] = next((block[key] for key in LOOPS if block.get(key)), [])
+    return [given] if isinstance(given, str) else list(given)
 
 
 def _rotations(operations: Sequence[str]) -> Floats:
@@ -76,7 +79,3 @@ def _refuse_number(key: str, value: Any) -> None:
         digits = value.strip("'\" ")
         if not digits.isdigit() or not 1 <= int(digits) <= 230:
             raise Unrepresentable(f"wrong symmetry: {key} is {digits[:20]}, not a number from 1 to 230")
-
-
-def _shown(given: str | Sequence[str], place: int) -> str:
-    return repr(given if isinstance(given, str) else given[place])

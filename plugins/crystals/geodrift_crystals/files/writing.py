@@ -21,6 +21,7 @@ from geodrift_crystals.files.generated import INVALID, SAMPLES, Invalid, write_i
 from geodrift_crystals.spacegroup import SYMPREC, space_group
 from geodrift_crystals.structures import FAILED, formula, symbols
 
+
 @dataclass(frozen=True)
 class Entry:
     """A sample that is a crystal.
@@ -82,7 +83,7 @@ def _database(entries: Sequence[Entry], folder: Path) -> Path:
         raise InputError('format ase: needs ASE; pip install "geodrift[crystals]"') from None
     path = folder / "samples.db"
     path.unlink(missing_ok=True)
-    with connect(path) as database:
+    with connect(path) as database:  # type: ignore[no-untyped-call]
         for entry in entries:
             cell, positions = entry.structure.lattice.matrix, entry.structure.frac_coords
             atoms = Atoms(symbols(entry.structure), scaled_positions=positions, cell=cell, pbc=True)

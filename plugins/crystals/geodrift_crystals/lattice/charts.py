@@ -62,7 +62,7 @@ class Matrix(Chart):
         return standard(lattice).flatten(1)
 
     def lattice(self, numbers: Tensor, atoms: Tensor) -> Tensor:
-        u, width, v = torch.linalg.svd(numbers.unflatten(1, (3, 3)))
+        u, width, v = torch.linalg.svd(numbers.reshape(-1, 3, 3))
         return standard(u * width.clamp(min=_SHORTEST)[:, None, :] @ v)
 
 
@@ -89,7 +89,7 @@ class Polar(Chart):
         xy, xz, yz, first, second, third = numbers.unbind(1)
         volume = third + atoms.to(numbers).log() / 3
         x, y, z = volume + second + first, volume + second - first, volume - 2 * second
-        return torch.stack([x, xy, xz, xy, y, yz, xz, yz, z], 1).unflatten(1, (3, 3))
+        return torch.stack([x, xy, xz, xy, y, yz, xz, yz, z], 1).reshape(-1, 3, 3)
 
 
 class Parameters(Chart):
@@ -112,7 +112,7 @@ class Parameters(Chart):
         none = torch.zeros_like(a)
         first, second = (a, none, none), (b * gamma, b * sin_gamma, none)
         third = (c * beta, c * sin_beta * alpha, c * sin_beta * sin_alpha)
-        return torch.stack([*first, *second, *third], 1).unflatten(1, (3, 3))
+        return torch.stack([*first, *second, *third], 1).reshape(-1, 3, 3)
 
 
 CHARTS: Mapping[str, Chart] = {"matrix": Matrix(), "polar": Polar(), "parameters": Parameters()}
@@ -122,4 +122,5 @@ def standard(lattice: Tensor) -> Tensor:
     """Lattices `(B, 3, 3)` in standard orientation; a left-handed one becomes its mirror image."""
     _, upper = torch.linalg.qr(lattice.mT)
     sign = upper.diagonal(dim1=1, dim2=2).sign()
-    return (upper * torch.where(sign == 0, 1.0, sign)[:, :, None]).mT
+    turned: Tensor = upper * torch.where(sign == 0, 1.0, sign)[:, :, None]
+    return turned.mT

@@ -3,17 +3,13 @@ r"""Crystal families as linear subspaces of the polar numbers.
 The symmetric logarithm :math:`S` of a conventional lattice commutes with the point group of its family, which leaves it
 fewer than six numbers; the others are fixed. For a cell with its vectors along the usual axes:
 
-============  ==================================================  =======================================================
-family        lattice                                             :math:`s_1, \dots, s_5`
-============  ==================================================  =======================================================
-triclinic     any                                                 free
-monoclinic    :math:`\alpha = \gamma = 90°`                       :math:`s_1 = s_3 = 0`
-orthorhombic  three right angles                                  :math:`s_1 = s_2 = s_3 = 0`
-tetragonal    :math:`a = b`, three right angles                   :math:`s_1 = \dots = s_4 = 0`
-rhombohedral  :math:`a = b = c`, :math:`\alpha = \beta = \gamma`  :math:`s_1 = s_2 = s_3`, :math:`s_4 = s_5 = 0`
-hexagonal     :math:`a = b`, :math:`\gamma = 120°`                :math:`s_1 = -\tfrac14 \log 3`, :math:`s_2 = s_3 = s_4 = 0`
-cubic         :math:`a = b = c`, three right angles               :math:`s_1 = \dots = s_5 = 0`
-============  ==================================================  =======================================================
+* triclinic: all free
+* monoclinic, :math:`\alpha = \gamma = 90°`: :math:`s_1 = s_3 = 0`
+* orthorhombic, three right angles: :math:`s_1 = s_2 = s_3 = 0`
+* tetragonal, also :math:`a = b`: :math:`s_1 = s_2 = s_3 = s_4 = 0`
+* rhombohedral, :math:`a = b = c` and :math:`\alpha = \beta = \gamma`: :math:`s_1 = s_2 = s_3` and :math:`s_4 = s_5 = 0`
+* hexagonal, :math:`a = b` and :math:`\gamma = 120°`: :math:`s_1 = -\tfrac14 \log 3` and :math:`s_2 = s_3 = s_4 = 0`
+* cubic, :math:`a = b = c` and three right angles: :math:`s_1, \dots, s_5 = 0`
 
 Projection is orthogonal in the norm of the matrices :math:`S`, in which the :math:`B_k` are orthogonal: it is the
 nearest lattice of the family, volume kept. Primitive cells of centred lattices are not of this form.

@@ -80,7 +80,7 @@ class Representation:
 
     def rotated(self, z: Tensor, rotation: Tensor) -> Tensor:
         """The numbers of the lattice :math:`L Q` for rotations `(B, 3, 3)`; only a matrix has other ones."""
-        return (z.unflatten(1, (3, 3)) @ rotation.to(z)).flatten(1) if self.kind == "matrix" else z
+        return (z.reshape(-1, 3, 3) @ rotation.to(z)).flatten(1) if self.kind == "matrix" else z
 
     def _statistics(self, like: Tensor) -> tuple[Tensor, Tensor]:
         mean, std = (torch.tensor(v, dtype=like.dtype, device=like.device) for v in (self.mean, self.std))
