@@ -16,7 +16,17 @@ from torch import Tensor
 from geodrift.domain import Refusal
 from geodrift.errors import InputError
 from geodrift_crystals.lattice import Representation
-from geodrift_crystals.structures import FAILED, Unrepresentable, adopted, formula, niggli, plain, right_handed, symbols
+from geodrift_crystals.structures import (
+    FAILED,
+    Unrepresentable,
+    adopted,
+    distinct,
+    formula,
+    niggli,
+    plain,
+    right_handed,
+    symbols,
+)
 
 MANY = 5000
 """Crystals from which on several processes reduce their cells: below, starting these takes longer than they save."""
@@ -89,7 +99,7 @@ def _attempt(thing: Any, act: Callable[[Structure], Structure]) -> Structure | s
         structure = adopted(thing)
         if FAILED in structure.properties:
             return f"not a crystal: {structure.properties[FAILED]}"
-        return act(plain(structure))
+        return act(distinct(plain(structure)))
     except Unrepresentable as error:
         return str(error)
 

@@ -52,9 +52,7 @@ def crystal(lattice: Floats, elements: Sequence[str], positions: Floats) -> Stru
     volume = abs(float(np.linalg.det(lattice)))
     if volume < SMALLEST_VOLUME:
         raise Unrepresentable(f"a cell without volume ({volume:.2g} Å³)")
-    found = Structure(Lattice(lattice), [element(name) for name in elements], wrapped(positions))
-    _refuse_duplicates(found)
-    return found
+    return Structure(Lattice(lattice), [element(name) for name in elements], wrapped(positions))
 
 
 def plain(structure: Structure) -> Structure:
@@ -69,6 +67,22 @@ def plain(structure: Structure) -> Structure:
     found = crystal(structure.lattice.matrix, symbols(structure), structure.frac_coords)
     found.properties = dict(structure.properties)
     return found
+
+
+def distinct(structure: Structure) -> Structure:
+    """The crystal itself.
+
+    Raises:
+        Unrepresentable: When an atom of it is written twice.
+    """
+    apart = structure.frac_coords[:, None] - structure.frac_coords[None]
+    squares = np.square((apart - np.round(apart)) @ structure.lattice.matrix).sum(-1)
+    np.fill_diagonal(squares, np.inf)
+    i, j = np.unravel_index(int(squares.argmin()), squares.shape)
+    if squares[i, j] < DUPLICATE**2:
+        one, other = (structure[int(index)].specie.symbol for index in (i, j))
+        raise Unrepresentable(f"duplicate sites: {one} and {other} at the same place")
+    return structure
 
 
 def symbols(structure: Structure) -> list[str]:
@@ -151,13 +165,3 @@ def _is_upright(lattice: Lattice) -> bool:
     """Whether a cell is a box with sides that do not fall, which no reduction changes."""
     a, b, c = lattice.abc
     return lattice.angles == (90.0, 90.0, 90.0) and a <= b <= c
-
-
-def _refuse_duplicates(structure: Structure) -> None:
-    apart = structure.frac_coords[:, None] - structure.frac_coords[None]
-    squares = np.square((apart - np.round(apart)) @ structure.lattice.matrix).sum(-1)
-    np.fill_diagonal(squares, np.inf)
-    i, j = np.unravel_index(int(squares.argmin()), squares.shape)
-    if squares[i, j] < DUPLICATE**2:
-        one, other = (structure[int(index)].specie.symbol for index in (i, j))
-        raise Unrepresentable(f"duplicate sites: {one} and {other} at the same place")

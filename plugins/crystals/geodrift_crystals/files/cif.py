@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from pymatgen.io.cif import CifBlock, CifParser
 
 from geodrift_crystals.files.reading import Record, text
 from geodrift_crystals.files.symmetry import is_p1, refuse_wrong_symmetry
-from geodrift_crystals.structures import MOST_ATOMS, Unrepresentable, crystal, element, plain
+from geodrift_crystals.structures import MOST_ATOMS, Unrepresentable, crystal, distinct, element, plain
 
 CELL = tuple(
     f"_cell_{kind}" for kind in ("length_a", "length_b", "length_c", "angle_alpha", "angle_beta", "angle_gamma")
@@ -36,20 +37,31 @@ def records(path: Path) -> list[Record]:
     """One record for each data block that has a cell or sites, or for the file when there is none."""
     parts = blocks(text(path))
     name = path.name.removesuffix(".gz").removesuffix(".cif")
-    if len(parts) == 1:
-        return [Record(1, name, partial(structure, parts[0]))]
-    return [Record(n, f"{name} block {n}", partial(structure, part)) for n, part in enumerate(parts, 1)]
+    names = [name] if len(parts) == 1 else [f"{name} block {n}" for n in range(1, len(parts) + 1)]
+    return [
+        Record(n, name, partial(structure, part), rough=partial(arrangement, part))
+        for n, (name, part) in enumerate(zip(names, parts, strict=True), 1)
+    ]
 
 
 def blocks(content: str) -> list[str]:
     """The data blocks of a CIF that describe a crystal; the whole text where none does."""
     starts = [match.start() for match in _BLOCK.finditer(content)]
-    parts = [content[start:stop] for start, stop in zip(starts, [*starts[1:], None], strict=True)]
+    parts = [content[start:stop] for start, stop in pairwise([*starts, len(content)])]
     return [part for part in parts if "_atom_site_" in part or "_cell_length_" in part] or [content]
 
 
 def structure(content: str) -> Structure:
     """The crystal of one data block.
+
+    Raises:
+        Unrepresentable: With the reason.
+    """
+    return distinct(arrangement(content))
+
+
+def arrangement(content: str) -> Structure:
+    """What stands in one data block, also where atoms overlap.
 
     Raises:
         Unrepresentable: With the reason.

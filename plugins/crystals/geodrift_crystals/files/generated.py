@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 from pymatgen.core import Composition, Structure
@@ -59,8 +59,8 @@ def invalid(folder: Path) -> list[Invalid]:
 
 def numbered(folder: Path, records: Sequence[Record]) -> list[Structure]:
     """All samples in the order of their numbers; in that of the records where they have none."""
-    found = {}
-    for place, (record, result) in enumerate(zip(records, parsed(records), strict=True)):
+    found, rough = {}, [replace(record, parse=record.rough or record.parse) for record in records]
+    for place, (record, result) in enumerate(zip(records, parsed(rough), strict=True)):
         crystal = failed([], result) if isinstance(result, str) else result
         found[int(record.columns.get(SAMPLE, place))] = crystal
     for row in invalid(folder):

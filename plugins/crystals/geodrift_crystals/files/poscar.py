@@ -9,7 +9,7 @@ from pymatgen.core import Structure
 from pymatgen.io.vasp import Poscar
 
 from geodrift_crystals.files.reading import Record, text
-from geodrift_crystals.structures import MOST_ATOMS, Unrepresentable, plain
+from geodrift_crystals.structures import MOST_ATOMS, Unrepresentable, distinct, plain
 
 
 def records(path: Path) -> list[Record]:
@@ -31,4 +31,4 @@ def structure(content: str) -> Structure:
         raise Unrepresentable(f"not a POSCAR, or a truncated one: {' '.join(str(error).split())[:80]}") from None
     if not found.true_names:
         raise Unrepresentable("a POSCAR without the names of its elements")
-    return plain(found.structure)
+    return distinct(plain(found.structure))

@@ -41,12 +41,14 @@ class Record:
         name: What it is called, short enough to be shown.
         parse: Gives the crystal or raises `Unrepresentable`; it can be sent to another process.
         columns: Its other values by name, as text.
+        rough: Gives it as it stands, also where it is not valid; without it there are only valid ones.
     """
 
     index: int
     name: str
     parse: Callable[[], Structure]
     columns: Mapping[str, str] = field(default_factory=dict)
+    rough: Callable[[], Structure] | None = None
 
 
 def select(path: Path, records: Sequence[Record], where: Where) -> Sequence[Record]:

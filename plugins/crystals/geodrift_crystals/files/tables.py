@@ -37,4 +37,10 @@ def _record(number: int, row: dict[str, str | Sequence[str] | None]) -> Record:
     columns = {key: value.strip() for key, value in row.items() if key and isinstance(value, str) and key != CIF}
     given = row[CIF]
     content = given if isinstance(given, str) else ""
-    return Record(number, (columns.get(NAME) or f"row {number}")[:_SHOWN], partial(cif.structure, content), columns)
+    return Record(
+        number,
+        (columns.get(NAME) or f"row {number}")[:_SHOWN],
+        partial(cif.structure, content),
+        columns,
+        partial(cif.arrangement, content),
+    )

@@ -19,7 +19,7 @@ from pymatgen.core import Structure
 
 from geodrift.errors import InputError
 from geodrift_crystals.files.reading import NAME, Record, text
-from geodrift_crystals.structures import MOST_ATOMS, Unrepresentable, crystal
+from geodrift_crystals.structures import MOST_ATOMS, Unrepresentable, crystal, distinct
 
 _PAIR = re.compile(r"""([^\s=]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|\{([^}]*)\}|(\S+))""")
 _PLAIN = "species:S:1:pos:R:3"
@@ -37,8 +37,8 @@ def records(path: Path) -> list[Record]:
         atoms = list(islice(lines, int(line)))
         columns = {key: value for key, value in info.items() if key not in _OURS}
         name = columns.get(NAME) or f"frame {len(found) + 1}"
-        parse = partial(structure, info, atoms[: MOST_ATOMS + 1], int(line))
-        found.append(Record(len(found) + 1, name, parse, columns))
+        frame = (info, atoms[: MOST_ATOMS + 1], int(line))
+        found.append(Record(len(found) + 1, name, partial(structure, *frame), columns, partial(arrangement, *frame)))
     return found
 
 
@@ -51,6 +51,15 @@ def comment(line: str) -> dict[str, str]:
 
 def structure(info: Mapping[str, str], lines: Sequence[str], count: int) -> Structure:
     """The crystal of a frame.
+
+    Raises:
+        Unrepresentable: With the reason.
+    """
+    return distinct(arrangement(info, lines, count))
+
+
+def arrangement(info: Mapping[str, str], lines: Sequence[str], count: int) -> Structure:
+    """What stands in a frame, also where atoms overlap.
 
     Raises:
         Unrepresentable: With the reason.
