@@ -101,6 +101,7 @@ ASKED = {
     ("--condition", "atoms=2.5"): "condition atoms=2.5: a whole number from 1 to 5",
     ("--condition", "atoms=50"): "condition atoms=50: a whole number from 1 to 5",
     ("--condition", "atoms=nan"): "condition atoms=nan: not a number",
+    ("--format", "ase"): 'no format "ase"; available: none',
     ("--guidance", "3"): "--guidance 3: needs a property to follow; ask for one with --condition",
     ("--set", "train.lr=5"): "--set train.lr=5: belongs to the trained model; only sample.… may change",
     ("--set", "sample.solver={kind = 'ancestral', eta = 2.0}"): "solver.eta: input should be less than or equal to 1",

@@ -59,14 +59,11 @@ def compositions(cond: Mapping[str, Tensor], most: int, elements: Sequence[str])
         raise InputError(f"conditions formula={name} and chemical_system={other}: not the same elements")
     times = cond[ATOMS] / total if ATOMS in cond else torch.ones_like(total)
     if (times != times.round()).any() or (times < 1).any():
-        unit = f"{float(total[0]):g}"
-        raise InputError(
-            f"conditions formula={name} and atoms={float(cond[ATOMS][0]):g}: not a multiple of {unit} atoms"
-        )
-    if (times * total > most).any():
-        raise InputError(
-            f"condition formula={name}: {float((times * total)[0]):g} atoms; this model knows up to {most}"
-        )
+        asked, unit = float(cond[ATOMS][0]), float(total[0])
+        raise InputError(f"conditions formula={name} and atoms={asked:g}: not a multiple of its {unit:g} atoms")
+    larger = float((times * total).max())
+    if larger > most:
+        raise InputError(f"condition formula={name}: {larger:g} atoms; this model knows cells of up to {most}")
     return (units * times[:, None]).long()
 
 

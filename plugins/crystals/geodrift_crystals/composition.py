@@ -58,9 +58,10 @@ def system(text: str, elements: Sequence[str]) -> Tensor:
 
 
 def told(amounts: Tensor, elements: Sequence[str]) -> str:
-    """The formula of counts `(K,)`, in the order of electronegativity."""
+    """The formula of counts `(K,)`, such as Sr2Ti2O6, in the order of electronegativity."""
     named = {name: count for name, count in zip(elements, amounts.tolist(), strict=True) if count}
-    return str(Composition.from_dict(named).formula).replace(" ", "")
+    parts = str(Composition.from_dict(named).formula).split()
+    return "".join(part.removesuffix("1") if part[:-1].isalpha() else part for part in parts)
 
 
 def listed(members: Tensor, elements: Sequence[str]) -> str:
