@@ -23,6 +23,7 @@ from geodrift_crystals.symmetry import PERMUTATION, ROTATION, TRANSLATION
 data.register("crystals")(CrystalCodec.fit)
 READING = ("where",)
 DEFAULT = "perov"
+ORIGIN = [0.0, 0.0, 0.0]
 
 
 class Crystals:
@@ -90,14 +91,14 @@ class Crystals:
         return body(samples, reference, metrics)
 
     def examples(self) -> list[Any]:
+        middle, quarter = [0.5, 0.5, 0.5], [0.25, 0.25, 0.25]
+        faces = [[0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]]
         return [
-            Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]]),
-            Structure.from_spacegroup("Pm-3m", Lattice.cubic(4.12), ["Cs", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]]),
-            Structure.from_spacegroup(
-                "Pm-3m", Lattice.cubic(3.905), ["Sr", "Ti", "O"], [[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5, 0]]
-            ),
-            Structure.from_spacegroup("F-43m", Lattice.cubic(5.41), ["Zn", "S"], [[0, 0, 0], [0.25, 0.25, 0.25]]),
-            Structure.from_spacegroup("Fd-3m", Lattice.cubic(3.567), ["C"], [[0, 0, 0]]),
+            Structure(_face_centred(5.64), ["Na", "Cl"], [ORIGIN, middle]),
+            Structure(Lattice.cubic(4.12), ["Cs", "Cl"], [ORIGIN, middle]),
+            Structure(Lattice.cubic(3.905), ["Sr", "Ti", "O", "O", "O"], [ORIGIN, middle, *faces]),
+            Structure(_face_centred(5.41), ["Zn", "S"], [ORIGIN, quarter]),
+            Structure(_face_centred(3.567), ["C", "C"], [ORIGIN, quarter]),
         ]
 
     def symmetries(self) -> Mapping[str, Symmetry]:
@@ -112,6 +113,12 @@ class Crystals:
             return FAILED in one.properties and FAILED in other.properties and one.composition == other.composition
         matcher = StructureMatcher(ltol=0.01, stol=0.01, angle_tol=0.5, scale=False)
         return bool(one.composition.reduced_formula == other.composition.reduced_formula and matcher.fit(one, other))
+
+
+def _face_centred(length: float) -> Lattice:
+    """The primitive lattice of a face-centred cube with sides of this length, Å."""
+    half = length / 2
+    return Lattice([[0, half, half], [half, 0, half], [half, half, 0]])
 
 
 @cache
