@@ -35,8 +35,8 @@ $(VENV)/demo.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@
 
 $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(BIN)/python
-	@echo "Installing geodrift[graphs,dev] into $(VENV) (some minutes the first time)"
-	$(INSTALL) ".[graphs,dev]"
+	@echo "Installing geodrift[graphs,crystals,parquet,dev] into $(VENV) (some minutes the first time)"
+	$(INSTALL) ".[graphs,crystals,parquet,dev]"
 	@touch $@ $(VENV)/demo.stamp
 
 $(BIN)/python:

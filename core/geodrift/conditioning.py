@@ -9,12 +9,32 @@ References:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 
 import torch
 from torch import Tensor, nn
 
+from geodrift.errors import InputError
 from geodrift.rng import Streams
+
+Asked = float | str
+"""What a condition may be asked to be: a number in its unit, or a text that a codec understands, such as a formula."""
+
+
+def number(name: str, value: Asked) -> Tensor:
+    """The value of a condition that is a number, `()`.
+
+    Raises:
+        InputError: When it is none.
+    """
+    try:
+        found = float(value)
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
+        raise InputError(f"condition {name}={value}: not a number")
+    return torch.tensor(found)
 
 
 class Conditioner(nn.Module):

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
+from geodrift.conditioning import Asked
 from geodrift.metric import Metric
 from geodrift.processes import Process
 from geodrift.rng import Streams
@@ -69,6 +70,18 @@ class Codec(Protocol):
     def exact(self) -> tuple[str, ...]:
         """Conditions that hold by construction, such as a number of atoms."""
 
+    def ask(self, name: str, value: Asked) -> Tensor:
+        """What is asked of one sample by an exact condition, of any shape; `InputError` for what cannot be had.
+
+        A codec whose `exact` is empty is never asked.
+        """
+
+    def allowed(self, like: State, cond: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """The classes that entries of a blank state may have under exact conditions, by field, `(..., K)` bool.
+
+        A field that is not named may have all. A codec whose `exact` is empty is never asked.
+        """
+
     def dump(self) -> dict[str, Any]:
         """The codec as JSON values."""
 
@@ -79,7 +92,7 @@ class Codec(Protocol):
         """These rows of a data set, as data and conditions `(B,)`."""
 
     def blank(self, rng: Streams, cond: Mapping[str, Tensor]) -> State:
-        """The shapes to generate, one sample for each stream."""
+        """The shapes to generate, one sample for each stream; `InputError` for conditions that exclude each other."""
 
     def decode(self, state: State) -> list[Any]:
         """One object for each sample."""
@@ -105,11 +118,13 @@ class Domain(Protocol):
         name: The name of its entry point.
         version: Of the plugin.
         fields: What the state of a sample holds, in words, by name.
+        formats: Kinds of files that `write` adds when asked; a domain without any need not have this.
     """
 
     name: str
     version: str
     fields: Mapping[str, str]
+    formats: Sequence[str]
 
     def presets(self) -> Mapping[str, Path]:
         """The folder of each preset: `config.toml`, and a checkpoint's files where it has weights."""
@@ -120,8 +135,8 @@ class Domain(Protocol):
     def samples(self, path: Path) -> list[Any]:
         """Generated objects in a folder or file, those that are not valid among them: what `evaluate` measures."""
 
-    def write(self, objects: Sequence[Any], folder: Path) -> list[Path]:
-        """Write native files."""
+    def write(self, objects: Sequence[Any], folder: Path, formats: Sequence[str] = ()) -> list[Path]:
+        """Write native files, and those of these formats; a domain without formats need not take the argument."""
 
     def fit(self, objects: Sequence[Any], options: Mapping[str, Any]) -> Codec:
         """The codec of training objects; `options` is the config's section `data`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,8 +14,9 @@ from typing import Any
 import torch
 
 from geodrift import samples
+from geodrift.conditioning import Asked
 from geodrift.domain import Domain
-from geodrift.errors import InputError
+from geodrift.errors import InputError, unknown
 from geodrift.metric import Metric
 from geodrift.model import Chunk, Model
 from geodrift.report import page
@@ -37,21 +38,28 @@ class Request:
         name: What the model is called.
         n: How many samples.
         seed: Of the run.
-        conditions: What to ask for, in each condition's unit.
+        conditions: What to ask for: a number in the condition's unit, or a text that the codec knows.
+        formats: Kinds of files to write beside the domain's own.
     """
 
     model: Model
     name: str
     n: int
     seed: int = 0
-    conditions: dict[str, float] = field(default_factory=dict)
+    conditions: dict[str, Asked] = field(default_factory=dict)
+    formats: Sequence[str] = ()
 
     def check(self) -> None:
         """Raise `InputError` now for what could only fail later."""
         settings = self.model.config.sample
         solver, grid = solvers.build(settings.solver), grids.build(settings.grid)
         solver.admit(self.model.denoiser.process, grid(settings.steps))
-        self.model.codec.blank(Streams.of(self.seed, 1), self.model.conditions(1, self.conditions))
+        asked = self.model.conditions(1, self.conditions)
+        self.model.guided(settings, self.model.codec.blank(Streams.of(self.seed, 1), asked), asked)
+        known = getattr(self.model.domain, "formats", ())
+        for name in self.formats:
+            if name not in known:
+                raise unknown("format", name, known)
         if settings.temperature != 1 and not self.model.denoiser.process.categorical:
             raise InputError(f"sample.temperature {settings.temperature:g}: this process has no beliefs to sharpen")
 
@@ -118,7 +126,8 @@ class Run:
         """Write native files, report and manifest; either all of them appear or none."""
         domain, objects = self.request.model.domain, self.objects
         with samples.staged(folder) as temporary:
-            written = [path.name for path in domain.write(objects, temporary)] if objects else []
+            extra = [self.request.formats] if self.request.formats else []
+            written = [path.name for path in domain.write(objects, temporary, *extra)] if objects else []
             manifest = self._manifest(domain.glance(objects) if objects else {}, [*written, REPORT])
             report(temporary, manifest, domain, objects)
             (temporary / samples.MANIFEST).write_text(manifest.model_dump_json(indent=1), encoding="utf-8")

@@ -12,11 +12,13 @@ from torch import Tensor
 
 from geodrift import config as configs
 from geodrift.checkpoint import Checkpoint, Manifest, latest
+from geodrift.conditioning import Asked, number
 from geodrift.config import Config
-from geodrift.denoiser import Denoiser
+from geodrift.denoiser import Denoise, Denoiser
 from geodrift.domain import Codec, Domain
 from geodrift.errors import InputError, unknown
 from geodrift.guidance.cfg import ClassifierFree
+from geodrift.guidance.restricted import Restricted
 from geodrift.guidance.temperature import Tempered
 from geodrift.metric import Metric
 from geodrift.plugins import domain as find
@@ -77,17 +79,18 @@ class Model:
     def device(self) -> torch.device:
         return next(self.denoiser.parameters()).device
 
-    def conditions(self, count: int, values: Mapping[str, float]) -> dict[str, Tensor]:
-        """The conditions of `count` samples, `(count,)` each.
+    def conditions(self, count: int, values: Mapping[str, Asked]) -> dict[str, Tensor]:
+        """The conditions of `count` samples, `(count,)` each; exact ones may have more axes.
 
         Raises:
-            InputError: For a condition that the model was not trained on.
+            InputError: For a condition that the model was not trained on, or a value that cannot be had.
         """
         known = [*self.codec.scales, *self.codec.exact]
         for name in values:
             if name not in known:
                 raise unknown("condition", name, known)
-        return {name: torch.full((count,), float(value)) for name, value in values.items()}
+        asked = {name: (number if name in self.codec.scales else self.codec.ask)(name, values[name]) for name in values}
+        return {name: value.expand(count, *value.shape) for name, value in asked.items()}
 
     def stream(
         self,
@@ -95,7 +98,7 @@ class Model:
         *,
         seed: int = 0,
         settings: configs.Sample | None = None,
-        conditions: Mapping[str, float] | None = None,
+        conditions: Mapping[str, Asked] | None = None,
         watch: Callable[[int], None] | None = None,
     ) -> Iterator[Chunk]:
         """Generate the samples with these numbers, batch by batch; sample `i` depends on the seed and `i` alone.
@@ -104,7 +107,7 @@ class Model:
             indices: Numbers of the samples.
             seed: Of the run.
             settings: Solver, grid, steps, guidance and batch size; the model's own by default.
-            conditions: What to ask for, by name, in the condition's unit.
+            conditions: What to ask for, by name: a number in the condition's unit, or a text that the codec knows.
             watch: Called after every step of the solver.
         """
         settings = settings or self.config.sample
@@ -117,28 +120,39 @@ class Model:
         numbers: range,
         seed: int,
         settings: configs.Sample,
-        conditions: Mapping[str, float],
+        conditions: Mapping[str, Asked],
         watch: Callable[[int], None] | None = None,
     ) -> State:
         """The samples with these numbers as one state."""
         solver, grid = solvers.build(settings.solver), grids.build(settings.grid)
-        denoise = Tempered(ClassifierFree(self.denoiser.eval(), settings.guidance), settings.temperature)
         rng = Streams.of(seed, torch.arange(numbers.start, numbers.stop), self.device)
         asked = {k: v.to(self.device) for k, v in self.conditions(len(numbers), conditions).items()}
         like = self.codec.blank(rng, asked).to(self.device)
+        denoise = self.guided(settings, like, asked)
         cond = {name: value for name, value in asked.items() if name in self.codec.scales}
         tick = (lambda index, z: watch(index)) if watch else None
         drawn: State = sample(denoise, like, solver, rng, steps=settings.steps, grid=grid, cond=cond, watch=tick)
         return drawn
 
-    def generate(self, n: int, *, seed: int = 0, steps: int | None = None, **conditions: float) -> list[Any]:
+    def guided(self, settings: configs.Sample, like: State, asked: Mapping[str, Tensor]) -> Denoise:
+        """The denoiser as it samples: guided, sharpened, and within what exact conditions allow.
+
+        Raises:
+            InputError: When the process cannot hold an exact condition.
+        """
+        denoise = Tempered(ClassifierFree(self.denoiser.eval(), settings.guidance), settings.temperature)
+        exact = {name: value for name, value in asked.items() if name in self.codec.exact}
+        allowed = self.codec.allowed(like, exact) if exact else {}
+        return Restricted(denoise, allowed) if allowed else denoise
+
+    def generate(self, n: int, *, seed: int = 0, steps: int | None = None, **conditions: Asked) -> list[Any]:
         """Native objects.
 
         Arguments:
             n: How many.
             seed: The same seed gives the same objects.
             steps: Steps of the solver; the model's own by default.
-            conditions: What to ask for, in the condition's unit.
+            conditions: What to ask for: a number in the condition's unit, or a text that the codec knows.
         """
         settings = self.config.sample if steps is None else self.config.sample.model_copy(update={"steps": steps})
         chunks = self.stream(range(n), seed=seed, settings=settings, conditions=conditions)

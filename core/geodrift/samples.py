@@ -37,7 +37,7 @@ class Manifest(BaseModel):
         weights: SHA-256 of the weights.
         step: Training steps of the weights.
         config: The resolved config; `sample` is what was used.
-        conditions: What was asked for, in each condition's unit.
+        conditions: What was asked for: numbers in each condition's unit, or texts.
         requested: Samples asked for.
         count: Samples there are.
         batches: Batches generated.
@@ -59,7 +59,7 @@ class Manifest(BaseModel):
     weights: str
     step: int
     config: dict[str, Any]
-    conditions: dict[str, float]
+    conditions: dict[str, float | str]
     seed: int
     device: str
     requested: int

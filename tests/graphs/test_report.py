@@ -17,14 +17,14 @@ from rdkit import Chem
 from scipy.spatial.distance import pdist, squareform
 
 from geodrift.metric import Better, Metric, share
+from geodrift.report.figures import table
+from geodrift.report.histogram import histograms
 from geodrift_graphs import domain
 from geodrift_graphs.generic.packed import Packed
 from geodrift_graphs.molecules.vocabulary import Vocabulary
-from geodrift_graphs.report import body, gallery
+from geodrift_graphs.report import MEANINGS, body, gallery
 from geodrift_graphs.report.drawing import layout
-from geodrift_graphs.report.figures import table
 from geodrift_graphs.report.graphs import DRAWN as GRAPHS_DRAWN
-from geodrift_graphs.report.histogram import histograms
 from geodrift_graphs.report.molecules import DRAWN
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -158,14 +158,14 @@ def test_graphs_in_pieces_are_marked() -> None:
 
 
 def test_table_shows_as_many_digits_as_are_known() -> None:
-    text = words(table([share("valid", 9953, 10000, 1.0), *METRICS[1:]]))
+    text = words(table([share("valid", 9953, 10000, 1.0), *METRICS[1:]], MEANINGS))
     assert "0.9953 0.9938 to 0.9965 1.0000 10,000 ↑ higher".replace(" ", "") in text.replace(" ", "")
     assert "0.1123 0.1101 to 0.1165 – 10 ↓ lower".replace(" ", "") in text.replace(" ", "")
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, 0.0])
 def test_table_takes_any_number(value: float) -> None:
-    assert str(value) in words(table([Metric("fcd", value, 3, value, value, value, Better.LOWER)]))
+    assert str(value) in words(table([Metric("fcd", value, 3, value, value, value, Better.LOWER)], {}))
 
 
 def test_whole_numbers_have_bars_of_their_own() -> None:

@@ -12,7 +12,7 @@ import typer
 
 from geodrift.cli.console import emit, note
 from geodrift.cli.options import device as find_device
-from geodrift.cli.options import numbers
+from geodrift.cli.options import values
 from geodrift.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,11 +30,12 @@ def generate(
     steps: Annotated[int | None, typer.Option(min=1, help="Steps of the solver.")] = None,
     solver: Annotated[str | None, typer.Option(help="A solver; its options by --set sample.solver.KEY=…")] = None,
     guidance: Annotated[float | None, typer.Option(min=0, help="Guidance scale; 1 is plain conditioning.")] = None,
-    condition: Annotated[list[str] | None, typer.Option(help="Ask for a property: key=value.")] = None,
+    condition: Annotated[list[str] | None, typer.Option(help="What to ask for: key=value.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same samples.")] = 0,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Samples at once; does not change them.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
     change: Annotated[list[str] | None, typer.Option("--set", help="Change a key: sample.solver.eta=5.")] = None,
+    format: Annotated[list[str] | None, typer.Option(help="Also write files of this kind.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run in --out.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the manifest.")] = False,
 ) -> None:
@@ -50,7 +51,7 @@ def generate(
     _refuse_model(change or [])
     name, source = _source(domain, preset, checkpoint)
     model = opened(source, domain, [*changes, *(change or [])]).to(find_device(device))
-    request = Request(model, name, n, seed, numbers("--condition", condition))
+    request = Request(model, name, n, seed, values("--condition", condition), format or ())
     request.check()
     samples.vacate(out, overwrite)
     run = _run(request)

@@ -23,17 +23,17 @@ def pairs(option: str, settings: Sequence[str] | None) -> dict[str, str]:
     return found
 
 
-def numbers(option: str, settings: Sequence[str] | None) -> dict[str, float]:
-    """`key=number` settings by key."""
-    given = pairs(option, settings)
+def values(option: str, settings: Sequence[str] | None) -> dict[str, float | str]:
+    """`key=value` settings by key: numbers where they are finite ones, and texts, such as the formula NaN."""
+    return {key: _value(text) for key, text in pairs(option, settings).items()}
+
+
+def _value(text: str) -> float | str:
     try:
-        found = {key: float(value) for key, value in given.items()}
-    except ValueError as error:
-        raise InputError(f"{option}: {error}; write key=number") from None
-    for key, value in found.items():
-        if not math.isfinite(value):
-            raise InputError(f"{option} {key}={value}: not a number")
-    return found
+        number = float(text)
+    except ValueError:
+        return text
+    return number if math.isfinite(number) else text
 
 
 def device(name: str) -> str:

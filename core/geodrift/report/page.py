@@ -37,7 +37,7 @@ def facts(manifest: Manifest) -> dict[str, str]:
     """What a reader wants to know of a run at a glance."""
     sample = manifest.config["sample"]
     solver = sample["solver"]
-    asked = ", ".join(f"{name} = {value:g}" for name, value in manifest.conditions.items())
+    asked = ", ".join(f"{name} = {_told(value)}" for name, value in manifest.conditions.items())
     count = f"{manifest.count:,}"
     return {
         "model": manifest.model,
@@ -48,3 +48,7 @@ def facts(manifest: Manifest) -> dict[str, str]:
         "time": f"{manifest.seconds:.1f} s on {manifest.device}",
         "geodrift": manifest.versions["geodrift"],
     }
+
+
+def _told(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:g}"

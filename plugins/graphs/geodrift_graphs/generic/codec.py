@@ -17,6 +17,7 @@ import torch
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from torch import Tensor
 
+from geodrift.conditioning import Asked, number
 from geodrift.domain import Compact, Refusal
 from geodrift.errors import InputError
 from geodrift.layout import Padded
@@ -137,6 +138,14 @@ class Codec(ABC, Generic[Native]):
     def exact(self) -> tuple[str, ...]:
         """Conditions that hold by construction."""
         return ("atoms",)
+
+    def ask(self, name: str, value: Asked) -> Tensor:
+        """A number of nodes, `()`."""
+        return number(name, value)
+
+    def allowed(self, like: State, cond: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """All classes, whatever the number of nodes."""
+        return {}
 
     def blank(self, rng: Streams, cond: Mapping[str, Tensor]) -> State:
         """The shapes to generate, one graph for each stream: of `atoms` nodes, or as many as training graphs have.

@@ -7,19 +7,38 @@ scheme, and the same samples give the same bytes. All text that comes from data 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.resources import files
 from typing import Any
 
 import networkx as nx
 
 from geodrift.metric import Metric
+from geodrift.report.figures import table
+from geodrift.report.parts import fragment, section
 from geodrift_graphs.report import depiction, drawing
-from geodrift_graphs.report.elements import section, sheet
-from geodrift_graphs.report.figures import table
+from geodrift_graphs.report.elements import sheet
 from geodrift_graphs.report.graphs import graphs
 from geodrift_graphs.report.molecules import molecules
 
 __all__ = ["body", "gallery"]
+
+MEANINGS = {
+    "valid": "passes RDKit's sanitisation as generated",
+    "valid_gdss": "valences hold after GDSS's charge rule",
+    "valid_corrected": "after lowering bonds until valences hold",
+    "connected": "in one piece",
+    "valid_connected": "valid and in one piece",
+    "unique": "different from each other",
+    "novel": "not in the training data",
+    "fcd": "Fréchet ChemNet distance to the reference",
+    "nspdk": "MMD of the NSPDK graph kernel",
+    "scaf": "cosine similarity of scaffold counts",
+    "snn": "similarity to the nearest reference molecule",
+    "qed_w1": "Wasserstein distance of drug-likeness",
+    "sa_w1": "Wasserstein distance of synthetic accessibility",
+    "logp_w1": "Wasserstein distance of logP",
+    "weight_w1": "Wasserstein distance of molecular weight, Da",
+    "vun": "valid, unique and novel",
+}
 
 
 def body(samples: Sequence[Any], reference: Sequence[Any], metrics: Sequence[Metric]) -> str:
@@ -31,9 +50,8 @@ def body(samples: Sequence[Any], reference: Sequence[Any], metrics: Sequence[Met
         metrics: What was measured; an empty list leaves the table out.
     """
     pictures, histograms = _parts(samples, reference)
-    figures = section("Metrics", table(metrics)) if metrics else ""
-    style = (files(__name__) / "style.css").read_text("utf-8")
-    return f'<style>\n{style}</style>\n<div class="graphs-report">\n{pictures}{figures}{histograms}</div>\n'
+    figures = section("Metrics", table(metrics, MEANINGS)) if metrics else ""
+    return fragment(pictures, figures, histograms)
 
 
 def gallery(samples: Sequence[Any], columns: int = 8) -> str:

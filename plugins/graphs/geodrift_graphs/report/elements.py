@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from html import escape
 from statistics import median
 
+from geodrift.report.parts import grid
+
 TILE = (150, 120)  # width and height of one picture of a sample, px
 
 _SHEET = """<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}" viewBox="0 0 {w} {h}" role="img"
@@ -36,20 +38,9 @@ class Tile:
     good: bool
 
 
-def section(title: str, *parts: str) -> str:
-    """A titled part of the page."""
-    content = "\n".join(part for part in parts if part)
-    return f"<section>\n<h2>{escape(title)}</h2>\n{content}\n</section>\n"
-
-
 def tiles(cards: Iterable[str], sizes: Sequence[int], usual: int) -> str:
     """Pictures of samples in rows, larger ones when most samples are larger than usual."""
     return grid("tiles large" if sizes and median(sizes) > usual else "tiles", cards)
-
-
-def grid(kind: str, cards: Iterable[str]) -> str:
-    """Cards in as many columns as fit."""
-    return f'<div class="grid {kind}">\n' + "\n".join(cards) + "\n</div>"
 
 
 def card(tile: Tile, label: str, title: str, *lines: str) -> str:
@@ -69,8 +60,3 @@ def sheet(tiles: Sequence[Tile], columns: int) -> str:
     groups = [f'<g transform="translate({x} {y})">{tile.marks}</g>' for tile, (x, y) in zip(tiles, places, strict=True)]
     rows = max(1, -(-len(tiles) // columns))
     return _SHEET.format(w=columns * width, h=rows * height, count=len(tiles), tiles="\n".join(groups))
-
-
-def part(hits: int, total: int) -> str:
-    """A share in percent."""
-    return f"{100 * hits / total:.1f}\u00a0%" if total else "–"

@@ -8,9 +8,10 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
+from geodrift.report.histogram import Values, histograms
+from geodrift.report.parts import part, section
 from geodrift_graphs.report import drawing
-from geodrift_graphs.report.elements import card, part, section, tiles
-from geodrift_graphs.report.histogram import Values, histograms
+from geodrift_graphs.report.elements import card, tiles
 
 DRAWN = 48
 _USUAL = 40  # nodes that a small picture has room for

@@ -12,11 +12,12 @@ import numpy as np
 from rdkit import Chem, rdBase
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
+from geodrift.report.histogram import Values, histograms
+from geodrift.report.parts import part, section
 from geodrift_graphs.molecules.properties import table
 from geodrift_graphs.molecules.vocabulary import problem, sanitised
 from geodrift_graphs.report import depiction
-from geodrift_graphs.report.elements import card, part, section, tiles
-from geodrift_graphs.report.histogram import Values, histograms
+from geodrift_graphs.report.elements import card, tiles
 
 DRAWN = 48
 _USUAL = 14  # heavy atoms that a small picture has room for

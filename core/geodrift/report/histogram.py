@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geodrift_graphs.report.elements import grid
+from geodrift.report.parts import grid
 
 Floats = NDArray[np.float64]
 Values = NDArray[Any]  # whole numbers or not, which decides the bars

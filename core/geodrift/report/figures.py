@@ -1,4 +1,4 @@
-r"""The table of metrics: each figure with its interval, its floor and its n.
+r"""The table of metrics: each figure with its interval, its floor, its n, and its controls where there are any.
 
 The picture in a row has an axis of its own, from the least to the largest of interval and floor: a dot for the value,
 a line for the interval, a tick for the floor.
@@ -7,7 +7,7 @@ a line for the interval, a tick for the floor.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from geodrift.metric import Better, Metric
@@ -16,43 +16,34 @@ _NOTE = (
     "The floor is the same figure, measured on as many real samples. In the pictures, each on an axis of its own, a "
     "dot is the value, a line its interval, a tick the floor."
 )
+_CONTROLS = " Controls are predictors that learn nothing: a figure that does not pass them says little about a model."
 _HEAD = ("Metric", "Value", "95 % interval", "Floor", "Value and floor", "n", "Better")
-_MEANING = {
-    "valid": "passes RDKit's sanitisation as generated",
-    "valid_gdss": "valences hold after GDSS's charge rule",
-    "valid_corrected": "after lowering bonds until valences hold",
-    "connected": "in one piece",
-    "valid_connected": "valid and in one piece",
-    "unique": "different from each other",
-    "novel": "not in the training data",
-    "fcd": "Fréchet ChemNet distance to the reference",
-    "nspdk": "MMD of the NSPDK graph kernel",
-    "scaf": "cosine similarity of scaffold counts",
-    "snn": "similarity to the nearest reference molecule",
-    "qed_w1": "Wasserstein distance of drug-likeness",
-    "sa_w1": "Wasserstein distance of synthetic accessibility",
-    "logp_w1": "Wasserstein distance of logP",
-    "weight_w1": "Wasserstein distance of molecular weight, Da",
-    "vun": "valid, unique and novel",
-}
 _SPAN = (8, 112)  # px of the row's picture that its axis takes
 
 
-def table(metrics: Sequence[Metric]) -> str:
-    """The table, and how to read it."""
-    head = "".join(f'<th scope="col">{name}</th>' for name in _HEAD)
-    rows = "\n".join(map(_row, metrics))
+def table(metrics: Sequence[Metric], meanings: Mapping[str, str]) -> str:
+    """The table, and how to read it.
+
+    Arguments:
+        metrics: The figures.
+        meanings: What each is in a few words, by name.
+    """
+    controlled = any(metric.controls for metric in metrics)
+    names = (*_HEAD, "Controls") if controlled else _HEAD
+    head = "".join(f'<th scope="col">{name}</th>' for name in names)
+    rows = "\n".join(_row(metric, meanings.get(metric.name, ""), controlled) for metric in metrics)
     body = f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
-    return f'<p>{_NOTE}</p>\n<div class="wide">{body}</div>'
+    return f'<p>{_NOTE}{_CONTROLS if controlled else ""}</p>\n<div class="wide">{body}</div>'
 
 
-def _row(metric: Metric) -> str:
+def _row(metric: Metric, meaning: str, controlled: bool) -> str:
     digits = _digits(metric)
     value, low, high = (_number(number, digits) for number in (metric.value, metric.low, metric.high))
     floor = "–" if metric.floor is None else _number(metric.floor, digits)
-    meaning = f"<small>{escape(_MEANING[metric.name])}</small>" if metric.name in _MEANING else ""
+    told = "".join(f"<small>{escape(words)}</small>" for words in (meaning, metric.protocol) if words)
     cells = [f"<b>{value}</b>", f"{low} to {high}", floor, _picture(metric), f"{metric.n:,}", _direction(metric.better)]
-    name = f'<th scope="row"><code>{escape(metric.name)}</code>{meaning}</th>'
+    cells += ["<br>".join(f"{escape(name)} {_number(x, digits)}" for name, x in metric.controls.items())] * controlled
+    name = f'<th scope="row"><code>{escape(metric.name)}</code>{told}</th>'
     return f"<tr>{name}{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 

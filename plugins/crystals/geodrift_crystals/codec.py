@@ -1,0 +1,237 @@
+r"""Crystals as states and back, with all that generation needs to know about the training data.
+
+A state has the fractional positions of all atoms, `frac` `(M, 3)` in [0, 1), their elements as classes, `species`
+`(M,)`, both ragged, and a lattice for each crystal, `lattice` `(B, C)`, in one of the representations of
+`geodrift_crystals.lattice`. A data set is padded to its largest crystal; a batch joins its own rows end to end.
+
+The codec is plain numbers, stored in the checkpoint, so that sampling never needs the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal, Self
+
+import numpy as np
+import torch
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pymatgen.core import Lattice, Structure
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from geodrift.conditioning import Asked, number
+from geodrift.domain import Compact
+from geodrift.errors import InputError
+from geodrift.layout import Ragged
+from geodrift.registry import Count
+from geodrift.rng import Streams
+from geodrift.state import State
+from geodrift_crystals import asking, statistics
+from geodrift_crystals.composition import ATOMS, FORMULA, SYSTEM, counts, system
+from geodrift_crystals.lattice import Kind, Representation
+from geodrift_crystals.packing import packed, prepared
+from geodrift_crystals.structures import failed, formula, wrapped
+
+Given = Literal["nothing", "composition"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrystalCodec:
+    """The codec of crystals.
+
+    Arguments:
+        elements: The element of each class, by atomic number.
+        element_shares: Share of each among the atoms of the training data.
+        sizes: Probability of each number of atoms in a cell, from 0 to the largest.
+        lattice: How lattices are written.
+        niggli: Whether crystals are brought to the Niggli cell of their primitive lattice.
+        given: What a model is told rather than generates.
+        compositions: How often each formula of a cell occurs, where compositions are given.
+        scales: Mean and standard deviation of each condition, in its unit.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    kind: Literal["crystals"] = "crystals"
+    elements: tuple[str, ...]
+    element_shares: tuple[float, ...]
+    sizes: tuple[float, ...]
+    lattice: Representation
+    niggli: bool = True
+    given: Given = "nothing"
+    compositions: Mapping[str, int] = field(default_factory=dict)
+    scales: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    exact = (ATOMS, FORMULA, SYSTEM)
+
+    def __post_init__(self) -> None:
+        if len(self.element_shares) != len(self.elements) or len(self.sizes) < 2:
+            raise ValueError("a share for each element, and a law of the number of atoms")
+        if self.given == "composition" and not self.compositions:
+            raise ValueError("compositions that are given must be known")
+
+    @classmethod
+    def fit(
+        cls,
+        crystals: Sequence[Structure],
+        lattice: Kind = "polar",
+        conditions: Sequence[str] = (),
+        niggli: bool = True,
+        given: Given = "nothing",
+        max_atoms: Count | None = None,
+    ) -> Self:
+        """The codec of these crystals.
+
+        Arguments:
+            crystals: Training crystals; those that cannot be represented are passed over.
+            lattice: How lattices are written.
+            conditions: Names of properties of the crystals, the columns of their table.
+            niggli: Bring crystals to the Niggli cell of their primitive lattice.
+            given: What the model is told rather than generates.
+            max_atoms: Largest number of atoms, by default that of the largest crystal.
+        """
+        fitting = prepared(crystals, niggli, max_atoms).results
+        if not fitting:
+            raise InputError("none of the crystals can be represented; there is nothing to learn from")
+        cells = torch.from_numpy(np.stack([crystal.lattice.matrix for crystal in fitting]))
+        known = statistics.elements(fitting)
+        return cls(
+            elements=known,
+            element_shares=statistics.shares(fitting, known),
+            sizes=statistics.size_law(fitting, max_atoms),
+            lattice=Representation.fit(lattice, cells, torch.tensor([len(crystal) for crystal in fitting])),
+            niggli=niggli,
+            given=given,
+            compositions=statistics.compositions(fitting) if given == "composition" else {},
+            scales={name: statistics.scale(name, fitting) for name in conditions},
+        )
+
+    @property
+    def max_atoms(self) -> int:
+        """The largest number of atoms in a cell."""
+        return len(self.sizes) - 1
+
+    def compact(self, objects: Sequence[Structure]) -> Compact:
+        """All crystals that can be represented, with their conditions, as a data set in memory."""
+        sifted = prepared(objects, self.niggli, self.max_atoms, self.elements)
+        arrays = packed(sifted.results, self.elements, self.lattice)
+        for name in self.scales:
+            arrays[name] = torch.from_numpy(statistics.properties(name, sifted.results)).float()
+        return Compact(arrays, sifted.kept, sifted.refused)
+
+    def batch(self, arrays: Mapping[str, Tensor], index: Tensor) -> tuple[State, dict[str, Tensor]]:
+        """The crystals at these rows, end to end, and their conditions."""
+        atoms = arrays["atoms"][index]
+        present = torch.arange(arrays["species"].shape[1]) < atoms[:, None]
+        real = torch.get_default_dtype()
+        fields = {
+            "frac": arrays["frac"][index][present].to(real),
+            "species": arrays["species"][index][present].long(),
+            "lattice": arrays["lattice"][index].to(real),
+        }
+        return _state(fields, atoms), {name: arrays[name][index].to(real) for name in self.scales}
+
+    def ask(self, name: str, value: Asked) -> Tensor:
+        """A number of atoms, `()`, or a formula or chemical system as numbers of the elements, `(K,)`.
+
+        Raises:
+            InputError: When it does not parse, or has an element that the model does not know.
+        """
+        if name == ATOMS:
+            return number(name, value)
+        return (counts if name == FORMULA else system)(str(value), self.elements)
+
+    def blank(self, rng: Streams, cond: Mapping[str, Tensor]) -> State:
+        """The cells to generate, one for each stream; atoms have their elements where the composition is known.
+
+        Raises:
+            InputError: When conditions exclude each other, or ask for what the model does not know.
+        """
+        asked = {name: value.cpu() for name, value in cond.items() if name in self.exact}
+        amounts = self._amounts(asked, rng.shared().to("cpu"))
+        if amounts is None:
+            return self.template(asking.sizes(asked, self.sizes, self.elements, rng.shared().to("cpu")))
+        atoms = amounts.sum(-1)
+        species = torch.arange(len(self.elements)).expand(len(amounts), -1).reshape(-1)
+        return self.template(atoms).replace({"species": species.repeat_interleave(amounts.reshape(-1))})
+
+    def allowed(self, like: State, cond: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """The elements that each atom may have, `(M, K)`: those of `like` for a formula, those of a chemical system.
+
+        The first atoms of a cell have one element of the system each, so that none is missing; the order of atoms has
+        no meaning. Where compositions are given, they cannot change, and nothing needs to be restricted.
+        """
+        if self.given == "composition" or not cond.keys() & {FORMULA, SYSTEM}:
+            return {}
+        if FORMULA in cond:
+            return {"species": one_hot(like["species"], len(self.elements)).bool()}
+        layout = like.layouts["species"]
+        members = layout.spread(cond[SYSTEM]) > 0
+        turn = members.cumsum(-1) - 1 == torch.as_tensor(layout.places(), device=members.device)[:, None]
+        first = members & turn
+        return {"species": torch.where(first.any(-1, keepdim=True), first, members)}
+
+    def template(self, atoms: Tensor) -> State:
+        """Cells of these numbers of atoms, `(B,)`, all numbers and classes 0: the shapes to generate."""
+        total = int(atoms.sum())
+        lattice, species = torch.zeros(len(atoms), self.lattice.size), torch.zeros(total, dtype=torch.int64)
+        return _state({"frac": torch.zeros(total, 3), "species": species, "lattice": lattice}, atoms)
+
+    def decode(self, state: State) -> list[Structure]:
+        """One crystal for each sample; a sample whose numbers are not finite is marked as failed."""
+        layout = state.layouts["species"]
+        atoms = layout.sum(torch.ones_like(state["species"])).cpu()
+        cells = self.lattice.decode(state["lattice"].cpu().double().nan_to_num(), atoms).numpy()
+        finite = torch.isfinite(state["lattice"]).all(-1).cpu().tolist()
+        ends = atoms.cumsum(0)[:-1].tolist()
+        places = np.split(state["frac"].cpu().double().numpy(), ends)
+        classes = np.split(state["species"].cpu().numpy(), ends)
+        return [self._crystal(*parts) for parts in zip(cells, finite, places, classes, strict=True)]
+
+    def dump(self) -> dict[str, Any]:
+        """The codec as JSON values."""
+        values: dict[str, Any] = TypeAdapter(type(self)).dump_python(self, mode="json")
+        return values
+
+    @classmethod
+    def load(cls, values: Mapping[str, Any]) -> Self:
+        """The codec that `dump` wrote.
+
+        Raises:
+            InputError: When a value is missing, unknown, of the wrong type or inconsistent.
+        """
+        try:
+            return TypeAdapter(cls).validate_python(dict(values))
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(["codec", *map(str, first["loc"])])
+            raise InputError(
+                f"{place}: {first['msg'].removeprefix('Value error, ')}; the checkpoint is damaged"
+            ) from None
+
+    @cached_property
+    def _table(self) -> Tensor:
+        """The compositions of the training data, `(C, K)`."""
+        return torch.stack([counts(name, self.elements).long() for name in self.compositions])
+
+    def _amounts(self, asked: Mapping[str, Tensor], rng: Streams) -> Tensor | None:
+        """The composition of each cell, `(B, K)`, where it is known before generating."""
+        if FORMULA in asked:
+            return asking.compositions(asked, self.max_atoms, self.elements)
+        if self.given == "nothing":
+            return None
+        weights = torch.tensor(list(self.compositions.values()), dtype=torch.float64)
+        return asking.known(asked, self._table, weights, self.elements, rng)
+
+    def _crystal(self, cell: Any, finite: bool, positions: Any, classes: Any) -> Structure:
+        names = [self.elements[place] for place in classes]
+        if not finite or not np.isfinite(positions).all():
+            return failed(names, f"numbers that are not finite ({formula(names)})")
+        return Structure(Lattice(cell), names, wrapped(positions))
+
+
+def _state(fields: Mapping[str, Tensor], atoms: Tensor) -> State:
+    layout = Ragged.of(atoms)
+    return State(fields, {"frac": layout, "species": layout})
