@@ -2,7 +2,8 @@ r"""A figure that is measured on samples, and how far it can be trusted.
 
 A figure stands beside three others: the number of samples `n`, a 95 % interval, and a floor, the value that `n` real
 samples reach. Distances between samples are biased upward by an amount that depends on `n`; the floor has the same
-bias, so that the two compare while figures at different `n` do not.
+bias, so that the two compare while figures at different `n` do not. Controls are the same figure for predictors that
+learn nothing: a figure that does not pass them says little about a model.
 
 *Shares* have Wilson's interval, which does not collapse at 0 or 1. *Means* have the percentile bootstrap. A *distance*
 :math:`D(\hat P_n, Q)` to a fixed reference would be biased twice if resampled from :math:`\hat P_n`, so its bootstrap
@@ -19,8 +20,8 @@ References:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -52,6 +53,8 @@ class Metric:
         high: Upper end.
         floor: The same figure for as many real samples, or None when there are none to measure it on.
         better: The direction in which it improves.
+        controls: The same figure for predictors that learn nothing, by their names.
+        protocol: How it was measured, in words, where there is more than one way.
     """
 
     name: str
@@ -61,6 +64,8 @@ class Metric:
     high: float
     floor: float | None
     better: Better
+    controls: Mapping[str, float] = field(default_factory=dict)
+    protocol: str = ""
 
 
 def share(name: str, hits: int, n: int, floor: float | None = None, better: Better = Better.HIGHER) -> Metric:

@@ -1,11 +1,14 @@
 """Measuring and reporting: what was generated is what is measured, also where it is no molecule."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from geodrift import metric
+from geodrift.cli.evaluate import show
 from geodrift.model import load
 from geodrift.testing.command import command
 
@@ -53,12 +56,22 @@ def test_the_table_names_every_column(samples: Path) -> None:
     assert all(word in result.output for word in ("metric", "value", "95 % interval", "floor", "n", "better", "valid"))
 
 
+def test_controls_and_protocols_stand_beside_the_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    match = replace(metric.share("match", 1, 2), controls={"template": 0.537}, protocol="stol 0.5")
+    show([match, metric.share("valid", 1, 2)])
+    printed = capsys.readouterr().out
+    assert all(words in printed for words in ("controls", "template 0.537", "match: stol 0.5"))
+    show([metric.share("valid", 1, 2)])
+    assert "controls" not in capsys.readouterr().out
+
+
 def test_a_file_of_samples_is_measured_with_its_bad_lines(tmp_path: Path) -> None:
     path = tmp_path / "mine.smi"
     path.write_text("CCO\nCC(C)(C)(C)C\nnonsense\nCC\n")
     document = command("evaluate", "graphs", path, "--json").document
     assert by_name(document)["valid"] | {"low": 0, "high": 0} == {
         "name": "valid", "value": 0.5, "n": 4, "low": 0, "high": 0, "floor": None, "better": "higher",
+        "controls": {}, "protocol": "",
     }  # fmt: skip
     assert (tmp_path / "mine.smi.metrics.json").exists()
 

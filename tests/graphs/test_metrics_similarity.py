@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from rdkit import Chem, DataStructs
 from rdkit.Chem import rdFingerprintGenerator
-from scipy.stats import wasserstein_distance
 
 from geodrift_graphs.metrics import descriptors, similarity
 
@@ -36,25 +35,9 @@ def test_nearest_is_rdkits_tanimoto() -> None:
     np.testing.assert_allclose(similarity.nearest(packed, packed), 1)
 
 
-@pytest.mark.parametrize(("n", "m"), [(1, 1), (7, 30), (200, 90)])
-def test_wasserstein_is_scipys(n: int, m: int) -> None:
-    rng = np.random.default_rng(n)
-    x, y = rng.normal(size=n).round(1), rng.normal(0.3, 2, size=m).round(1)  # with ties
-    assert similarity.wasserstein(x, y) == pytest.approx(wasserstein_distance(x, y))
-    assert similarity.wasserstein(x, x) == 0
-
-
 def slopes(statistic: Callable[[np.ndarray], float], n: int) -> np.ndarray:
     flat, step = np.full(n, 1 / n), 1e-7
     return np.array([(statistic(flat + step * (unit - flat)) - statistic(flat)) / step for unit in np.eye(n)])
-
-
-def test_influence_on_the_wasserstein_distance() -> None:
-    rng = np.random.default_rng(0)
-    x, y = rng.normal(size=25), rng.normal(0.5, 1.5, size=31)
-    expected = slopes(lambda weights: wasserstein_distance(x, y, u_weights=weights), 25)
-    influence = similarity.wasserstein_influence(x, y)
-    np.testing.assert_allclose(influence - influence.mean(), expected, atol=1e-5)
 
 
 def test_influence_on_the_cosine() -> None:

@@ -111,12 +111,18 @@ def described(
 
 
 def show(metrics: Sequence[Metric]) -> None:
-    """The table of figures."""
+    """The table of figures, and below it how they were measured where that can differ."""
+    controlled = any(m.controls for m in metrics)
+    columns = ("metric", "value", "95 % interval", "floor", "n", "better", *(["controls"] if controlled else []))
     rows = [
         (m.name, f"{m.value:.4g}", f"{m.low:.4g} – {m.high:.4g}", _number(m.floor), f"{m.n:,}", m.better.value)
+        + ((", ".join(f"{name} {value:.4g}" for name, value in m.controls.items()),) if controlled else ())
         for m in metrics
     ]
-    table(("metric", "value", "95 % interval", "floor", "n", "better"), rows, numbers=(1, 2, 3, 4))
+    table(columns, rows, numbers=(1, 2, 3, 4))
+    for m in metrics:
+        if m.protocol:
+            print(f"{m.name}: {m.protocol}")
 
 
 def _number(value: float | None) -> str:

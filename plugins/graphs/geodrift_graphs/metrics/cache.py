@@ -2,8 +2,8 @@ r"""Statistics of a reference set, kept on disk.
 
 What is expensive about a reference (ChemNet activations, fingerprints, graph features) depends on its content alone.
 It is kept in the user's cache folder under the SHA-256 of that content: arrays in an `.npz` file without pickle,
-written to a temporary name and renamed, so that a reader never sees half a file. `GEODRIFT_CACHE` moves the folder. A
-folder that cannot be written and a file that cannot be read cost time, never the result.
+written to a temporary name and renamed, so that a reader never sees half a file. A folder that cannot be written and a
+file that cannot be read cost time, never the result.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import sys
 import tempfile
 import zipfile
 import zlib
@@ -22,20 +21,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from geodrift.caching import folder
+
 Arrays = Mapping[str, NDArray[Any]]
 
 _UNREADABLE = (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error)
-
-
-def folder() -> Path:
-    """The folder of this user's cached statistics."""
-    if given := os.environ.get("GEODRIFT_CACHE"):
-        return Path(given)
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData/Local")) / "geodrift" / "Cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library/Caches/geodrift"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "geodrift"
 
 
 def key(kind: str, lines: Iterable[str]) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem
 
-from geodrift import metric
+from geodrift import metric, wasserstein
 from geodrift.metric import Better, Metric
 from geodrift_graphs.metrics import embedding, frechet, similarity
 from geodrift_graphs.metrics.batches import each
@@ -103,8 +103,8 @@ class _Distance:
 def _property(column: int) -> _Distance:
     return _Distance(
         f"{NAMES[column]}_w1",
-        lambda x, y: similarity.wasserstein(x.properties[:, column], y.properties[:, column]),
-        lambda x, y: similarity.wasserstein_influence(x.properties[:, column], y.properties[:, column]),
+        lambda x, y: wasserstein.distance(x.properties[:, column], y.properties[:, column]),
+        lambda x, y: wasserstein.influence(x.properties[:, column], y.properties[:, column]),
     )
 
 

@@ -2,8 +2,7 @@ r"""Figures that compare generated molecules with reference molecules one descri
 
 *Scaf* is the cosine of the counts :math:`g, r` of scaffolds. With :math:`c = \cos(g, r)` and :math:`n` molecules, one
 whose scaffold is :math:`s` has the influence :math:`n \, (r_s / |g||r| - c \, g_s / |g|^2)`. *SNN* is the mean Tanimoto
-similarity of each generated molecule to its nearest reference. *Wasserstein-1* is :math:`\int |F - G|`, whose influence
-is :math:`\int \operatorname{sign}(F - G)(t) \, 1[x \le t] \, dt`.
+similarity of each generated molecule to its nearest reference.
 
 References:
     | Molecular Sets (MOSES) (Polykovskiy et al., 2020), https://arxiv.org/abs/1811.12823
@@ -67,24 +66,3 @@ def _nearest(x: NDArray[np.float32], y: NDArray[np.float32], size: NDArray[np.fl
 
 def _unpack(bits: Bytes) -> NDArray[np.float32]:
     return np.unpackbits(bits, axis=1, count=BITS).astype(np.float32)
-
-
-def wasserstein(x: Floats, y: Floats) -> float:
-    """Wasserstein-1 distance of two samples of a number, `(n,)` and `(m,)`."""
-    steps, difference = _cumulative(x, y)
-    return float(np.abs(difference) @ steps)
-
-
-def wasserstein_influence(x: Floats, y: Floats) -> Floats:
-    """The influence `(n,)` of each of `x` on the distance."""
-    steps, difference = _cumulative(x, y)
-    tail = np.cumsum((np.sign(difference) * steps)[::-1])[::-1]
-    grid = np.sort(np.concatenate([x, y]))
-    return np.append(tail, 0.0)[np.searchsorted(grid, x)]
-
-
-def _cumulative(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Widths of the intervals between all values, and the difference of the distribution functions there."""
-    grid = np.sort(np.concatenate([x, y]))
-    below = [np.searchsorted(np.sort(sample), grid[:-1], side="right") / len(sample) for sample in (x, y)]
-    return np.diff(grid), below[0] - below[1]
