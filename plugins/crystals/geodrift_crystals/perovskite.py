@@ -2,8 +2,9 @@ r"""The ideal cubic perovskite, and which elements sit where.
 
 A at the centre, B at the corner, X at the three middles of the edges. In a training set of perovskites, displaced or
 not, each structure is laid over the ideal one (the atom that is taken for B, and an assignment of the others, with the
-least squared displacement on the torus); counting gives :math:`p(\text{role} \mid \text{element})`, with one
-pseudo-count a role. A composition of five atoms has 20 decorations, ordered by the sum of the logarithms of its atoms.
+least squared displacement on the torus). Counting those that are displaced by less than a tenth of the edge gives
+:math:`p(\text{role} \mid \text{element})`, with one pseudo-count a role. A composition of five atoms has 20
+decorations, ordered by the sum of the logarithms of its atoms.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ SITES = np.array([[0.5, 0.5, 0.5], [0, 0, 0], [0.5, 0, 0], [0, 0.5, 0], [0, 0, 0
 ROLES = "ABXXX"
 _SHARE = 0.9  # of a training set that must be cubic with five sites
 _CUBIC = 0.02  # relative difference of lengths, and cosine of angles, of a cell that is
+_DISPLACED = 0.1  # root mean square, over the edge: beyond, roles are not clear
 
 
 @dataclass(frozen=True)
@@ -64,9 +66,11 @@ def _is_cubic(structure: Structure) -> bool:
 
 
 def _roles(structure: Structure) -> list[tuple[str, str]]:
-    """The role of each element, by the best fit of the ideal sites."""
+    """The role of each element, by the best fit of the ideal sites; none where that is poor."""
     fits = [_fit(structure.frac_coords - corner) for corner in structure.frac_coords]
-    _, places = min(fits, key=lambda fit: fit[0])
+    squared, places = min(fits, key=lambda fit: fit[0])
+    if squared > len(SITES) * _DISPLACED**2:
+        return []
     symbols = [element.symbol for element in structure.species]
     return [(symbols[atom], ROLES[place]) for atom, place in enumerate(places)]
 

@@ -1,7 +1,8 @@
 r"""What a crystal is made of and how its sites are surrounded, as numbers.
 
 *Composition*: the 132 Magpie statistics of elemental properties. *Structure*: the mean over sites of the 61 order
-parameters and coordination likelihoods of CrystalNN. A structure whose fingerprint cannot be found has none.
+parameters and coordination likelihoods of CrystalNN; of sites that symmetry makes equal, to within 0.001 Å, one is
+computed. A structure whose fingerprint cannot be found has none.
 
 The literature standardises compositions by constants that come with CDVAE. Here they are standardised by means and
 deviations of the reference's own, so that cut-offs of compositions mean something else than there.
@@ -28,11 +29,13 @@ from pymatgen.core import Structure
 
 from geodrift_crystals.metrics.address import address
 from geodrift_crystals.metrics.store import kept
+from geodrift_crystals.metrics.symmetry import orbits
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 SITES, MAGPIE = 61, 132
+_EQUAL = 1e-3  # Å, between sites of one orbit
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Fingerprints:
     def of(cls, structures: Sequence[Structure], jobs: int = 1) -> Fingerprints:
         """The fingerprints of structures, from disk where they were computed before."""
         versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("matminer", "pymatgen-core"))
-        rows = kept(f"fingerprints 1, {versions}", list(map(address, structures)), structures, _rows, jobs)
+        rows = kept(f"fingerprints 2, {versions}", list(map(address, structures)), structures, _rows, jobs)
         found = np.array([len(row) > 0 for row in rows], bool)
         table = np.array([row for row in rows if len(row)]).reshape(-1, SITES + MAGPIE)
         return cls(table[:, :SITES], table[:, SITES:], found)
@@ -90,7 +93,8 @@ def _rows(structures: Sequence[Structure]) -> list[Floats]:
 def _row(structure: Structure) -> Floats:
     sites, composition = _featurizers()
     try:
-        around = np.mean([sites.featurize(structure, i) for i in range(len(structure))], axis=0)
+        chosen, counts = orbits(structure, _EQUAL)
+        around = np.average([sites.featurize(structure, i) for i in chosen], axis=0, weights=counts)
         made_of = composition.featurize(structure.composition.element_composition)
     except Exception:  # whatever the analysis of a broken crystal raises: it has no fingerprint
         return np.zeros(0)

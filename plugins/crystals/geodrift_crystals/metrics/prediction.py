@@ -12,7 +12,7 @@ References:
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -29,6 +29,7 @@ from geodrift_crystals.metrics.validity import structurally_valid
 
 Floats = NDArray[np.float64]
 Groups = Sequence[Sequence[Structure | None]]
+Kind = tuple[str, int]
 
 _PAIRS = 20_000  # compared by METRe; beyond, it is measured on fewer references
 
@@ -83,8 +84,8 @@ def _figures(apart: Floats, names: tuple[str, str, str], seed: int) -> list[Metr
 def _metre(samples: Sequence[Structure | None], reference: Sequence[Structure], settings: Settings) -> list[Metric]:
     """How many references are found by any sample of their composition."""
     sound = [sample for sample in samples if sample is not None and structurally_valid(sample)]
-    names, theirs = (_kinds(part, settings.jobs) for part in (reference, sound))
-    alike: defaultdict[tuple[str, int], list[Structure]] = defaultdict(list)
+    names, theirs = _kinds(reference, sound, settings.jobs)
+    alike: defaultdict[Kind, list[Structure]] = defaultdict(list)
     for name, sample in zip(theirs, sound, strict=True):
         alike[name].append(sample)
     order = np.random.default_rng(settings.seed).permutation(len(reference))
@@ -99,6 +100,12 @@ def _metre(samples: Sequence[Structure | None], reference: Sequence[Structure], 
     return [replace(figure, protocol=f"any sample of the composition, {PREDICTION}") for figure in figures]
 
 
-def _kinds(structures: Sequence[Structure], jobs: int) -> list[tuple[str, int]]:
-    """What two structures that match have in common: reduced formula and sites of the primitive cell."""
-    return list(zip(map(formula, structures), primitive_sites(structures, jobs), strict=True))
+def _kinds(reference: Sequence[Structure], samples: Sequence[Structure], jobs: int) -> tuple[list[Kind], list[Kind]]:
+    """What structures that match have in common: the formula and, where samples share it, primitive sites."""
+    formulas = [formula(structure) for structure in (*reference, *samples)]
+    counts = Counter(formulas[len(reference) :])
+    several = [i for i, name in enumerate(formulas) if counts[name] > 1]
+    everything = [*reference, *samples]
+    sites = dict(zip(several, primitive_sites([everything[i] for i in several], jobs), strict=True))
+    kinds = [(name, sites.get(i, 0)) for i, name in enumerate(formulas)]
+    return kinds[: len(reference)], kinds[len(reference) :]

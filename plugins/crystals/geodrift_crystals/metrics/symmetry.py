@@ -10,10 +10,12 @@ References:
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Sequence
 from functools import partial
 from importlib import metadata
+from typing import Any
 
 import numpy as np
 import spglib
@@ -40,18 +42,29 @@ def described(symprec: float) -> str:
     return f"spglib {metadata.version('spglib')}, symprec {symprec:g} Å"
 
 
+def orbits(structure: Structure, symprec: float) -> tuple[list[int], list[int]]:
+    """One site of each set of sites that symmetry makes equal, and the numbers of sites in these sets."""
+    found = _dataset(structure, symprec)
+    if found is None:
+        return list(range(len(structure))), [1] * len(structure)
+    sites, counts = np.unique(np.asarray(found.equivalent_atoms), return_counts=True)
+    return sites.tolist(), counts.tolist()
+
+
 def _numbers(symprec: float, structures: Sequence[Structure]) -> list[Floats]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return [np.array([float(_number(structure, symprec))]) for structure in structures]
+        datasets = [_dataset(structure, symprec) for structure in structures]
+    return [np.array([0.0 if found is None else float(found.number)]) for found in datasets]
 
 
-def _number(structure: Structure, symprec: float) -> int:
+def _dataset(structure: Structure, symprec: float) -> Any:
+    """What spglib finds, None where it finds nothing."""
     kinds = {name: place for place, name in enumerate(sorted({site.species_string for site in structure}))}
     types = [kinds[site.species_string] for site in structure]
+    os.environ.setdefault("SPGLIB_WARNING", "OFF")  # it writes to the error stream whenever it tries again
     cell = structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), types
     try:
-        found = spglib.get_symmetry_dataset(cell, symprec=symprec)
+        return spglib.get_symmetry_dataset(cell, symprec=symprec)
     except (spglib.SpglibError, ValueError):
-        return 0
-    return 0 if found is None else int(found.number)
+        return None
