@@ -7,15 +7,15 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from geodrift_crystals.networks.edges import Edges
-from geodrift_crystals.networks.elements import PROPERTIES, descriptors
-from geodrift_crystals.networks.fourier import Harmonics
-from geodrift_crystals.networks.message_passing import MessagePassing
 from torch import Tensor
 
 from geodrift.layout import Ragged
 from geodrift.state import State
 from geodrift.testing import assert_same
+from geodrift_crystals.networks.edges import Edges
+from geodrift_crystals.networks.elements import PROPERTIES, descriptors
+from geodrift_crystals.networks.fourier import Harmonics
+from geodrift_crystals.networks.message_passing import MessagePassing
 
 SIZES = torch.tensor([3, 1, 4])
 LAYOUT = Ragged.of(SIZES)

@@ -120,9 +120,8 @@ def show(metrics: Sequence[Metric]) -> None:
         for m in metrics
     ]
     table(columns, rows, numbers=(1, 2, 3, 4))
-    for m in metrics:
-        if m.protocol:
-            print(f"{m.name}: {m.protocol}")
+    for protocol in dict.fromkeys(m.protocol for m in metrics if m.protocol):
+        print(f"{', '.join(m.name for m in metrics if m.protocol == protocol)}: {protocol}")
 
 
 def _number(value: float | None) -> str:

@@ -60,7 +60,8 @@ class Layer(nn.Module):
         receiver, sender = self.ends(x).chunk(2, -1)
         first = self.pair(features) + receiver[edges.receiver] + sender[edges.sender]
         messages = F.silu(self.message(F.silu(first)))
-        return h + self.update(torch.cat([x, edges.mean(messages)], -1))
+        change: Tensor = self.update(torch.cat([x, edges.mean(messages)], -1))
+        return h + change
 
 
 class MessagePassing(nn.Module):
@@ -118,15 +119,15 @@ class MessagePassing(nn.Module):
         pairs = differences(real, imaginary, edges.receiver, edges.sender)
         for layer in self.layers:
             h = layer(h, pairs, edges, crystal)
-        return self._answer(self.norm(h), z, edges)
+        return self._answer(self.norm(h), z, edges, index)
 
     def _coefficients(self, frac: Tensor) -> tuple[Tensor, Tensor]:
         return self.harmonics.certain(2 * math.pi * frac) if self.seen == 1 else self.harmonics.believed(frac)
 
-    def _answer(self, h: Tensor, z: State, edges: Edges) -> State:
+    def _answer(self, h: Tensor, z: State, edges: Edges, index: Tensor) -> State:
         place = self.frac_head(h).unflatten(-1, (3, self.asked))
         place = place.squeeze(-1) if self.seen == 1 else place
-        pooled = h.new_zeros(z.samples, h.shape[-1]).index_add(0, z.layouts["frac"].index, h * edges.share.to(h))
+        pooled = h.new_zeros(z.samples, h.shape[-1]).index_add(0, index, h * edges.share.to(h))
         answers = {"species": self.species_head(h), "frac": place, "lattice": self.lattice_head(pooled)}
         return State({name: answers[name] for name in z}, z.layouts)
 

@@ -1,0 +1,128 @@
+"""Which figures a set of crystals gets, and what the same figures are for predictors that learn nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from pymatgen.core import Structure
+
+from geodrift.errors import InputError
+from geodrift.metric import Metric
+from geodrift_crystals.controls import Controls
+from geodrift_crystals.metrics import charges
+from geodrift_crystals.metrics.generation import evaluate_generation
+from geodrift_crystals.metrics.pairing import paired
+from geodrift_crystals.metrics.prediction import Groups, evaluate_prediction
+from geodrift_crystals.metrics.relaxation import evaluate_relaxation
+from geodrift_crystals.metrics.settings import Settings
+from geodrift_crystals.metrics.validity import VOLUME, structurally_valid
+
+Samples = Sequence[Structure | None]
+
+_CONTROLLED = 4000  # samples of a control in structure prediction; with more, it sees fewer references
+_WHATEVER_N = frozenset({"struct_valid", "comp_valid", "valid"})  # figures that do not depend on the number
+
+
+def evaluate(
+    samples: Sequence[Any], reference: Sequence[Any], training: Sequence[Any], options: Mapping[str, Any]
+) -> list[Metric]:
+    """All figures of these crystals; those that need an absent (empty) reference are left out.
+
+    Arguments:
+        samples: Structures, None for one that could not be built.
+        reference: Held-out structures; in structure prediction those that the samples predict.
+        training: What the model has seen, for novelty and controls.
+        options: See `geodrift_crystals.metrics.settings.Settings`.
+
+    Raises:
+        InputError: For options that make no sense, what is no ordered structure, or samples that do not pair with
+            the reference.
+    """
+    settings = Settings.of(options)
+    for name, part in (("samples", samples), ("reference", reference), ("training", training)):
+        _check(name, part)
+    if len(samples) == 0:
+        return []
+    if settings.task == "csp":
+        return _prediction(samples, reference, training, settings)
+    return _generation(samples, reference, training, settings)
+
+
+def glance(samples: Sequence[Any]) -> dict[str, float]:
+    """A few shares that cost little, by the names that `evaluate` gives them."""
+    if not samples:
+        return {}
+    sound = [structurally_valid(sample) for sample in samples]
+    made = [sample is not None and charges.plausible(sample.composition) for sample in samples]
+    found = {"struct_valid": sound, "comp_valid": made, "valid": [a and b for a, b in zip(sound, made, strict=True)]}
+    return {name: sum(flags) / len(samples) for name, flags in found.items()}
+
+
+def _check(name: str, structures: Sequence[Any]) -> None:
+    for i, structure in enumerate(structures):
+        if structure is None and name == "samples":
+            continue
+        if not isinstance(structure, Structure):
+            raise InputError(f"{name}: number {i} is no crystal structure but {type(structure).__name__}")
+        if not structure.is_ordered:
+            raise InputError(f"{name}: number {i}, {structure.formula}, is disordered; order its sites")
+        if name != "samples" and not (len(structure) and structure.volume >= VOLUME):
+            raise InputError(f"{name}: number {i} has no atoms, or a cell without volume; leave it out")
+
+
+def _generation(
+    samples: Samples, reference: Sequence[Structure], training: Sequence[Structure], settings: Settings
+) -> list[Metric]:
+    def figures(structures: Samples) -> list[Metric]:
+        found = evaluate_generation(structures, reference, training, settings)
+        return found + _relaxation(structures, [*reference, *training], settings)
+
+    found = figures(samples)
+    if not training or not settings.controls:
+        return found
+    rng, n = np.random.default_rng(settings.seed), len(samples)
+    enough = n <= len(training)
+    real = [training[i] for i in rng.choice(len(training), n, replace=not enough)]
+    floor = {m.name: m.value for m in figures(real) if enough or m.name in _WHATEVER_N}
+    found = [replace(m, floor=floor.get(m.name)) for m in found]
+    controls = Controls.fit(training)
+    compositions = [[element.symbol for element in structure.species] for structure in real]
+    for name in controls.predictors:
+        if name != "training structure":  # that is the floor
+            control = [group[0] for group in controls.predict(name, compositions, 1, settings.seed)]
+            found = _beside(found, name, figures(control))
+    return found
+
+
+def _prediction(
+    samples: Samples, reference: Sequence[Structure], training: Sequence[Structure], settings: Settings
+) -> list[Metric]:
+    def figures(groups: Groups, real: Sequence[Structure]) -> list[Metric]:
+        found = evaluate_prediction(groups, real, settings)
+        return found + _relaxation([sample for group in groups for sample in group], real, settings)
+
+    found = figures(paired(samples, reference, settings.k), reference)
+    if not training or not settings.controls:
+        return found
+    order = np.random.default_rng(settings.seed).permutation(len(reference))
+    chosen = [reference[i] for i in sorted(order[: max(1, _CONTROLLED // settings.k)])]
+    controls = Controls.fit(training)
+    compositions = [[element.symbol for element in structure.species] for structure in chosen]
+    for name in controls.predictors:
+        control: Groups = controls.predict(name, compositions, settings.k, settings.seed)
+        found = _beside(found, name, figures(control, chosen))
+    return found
+
+
+def _relaxation(samples: Samples, reference: Sequence[Structure], settings: Settings) -> list[Metric]:
+    sound = [sample for sample in samples if sample is not None and structurally_valid(sample)]
+    return evaluate_relaxation(sound, reference, settings) if settings.relax else []
+
+
+def _beside(figures: Sequence[Metric], name: str, control: Sequence[Metric]) -> list[Metric]:
+    """The figures with those of a control, by name, beside them."""
+    values = {m.name: m.value for m in control}
+    return [replace(m, controls={**m.controls, name: values[m.name]}) if m.name in values else m for m in figures]

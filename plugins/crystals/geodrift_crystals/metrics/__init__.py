@@ -1,0 +1,1 @@
+"""How good generated crystals are, each figure with its controls, its interval and its n."""
