@@ -15,11 +15,17 @@ from geodrift import __version__
 from geodrift.domain import Reading, Symmetry
 from geodrift.metric import Metric
 from geodrift.processes import Product
+from geodrift.registry import Role
+from geodrift_crystals import processes
 from geodrift_crystals.codec import CrystalCodec
-from geodrift_crystals.roles import data, networks, processes
+from geodrift_crystals.networks.message_passing import MessagePassing
 from geodrift_crystals.structures import FAILED
 from geodrift_crystals.symmetry import PERMUTATION, ROTATION, TRANSLATION
 
+networks = Role("network")
+networks.register("message-passing")(MessagePassing)
+
+data = Role("data")
 data.register("crystals")(CrystalCodec.fit)
 READING = ("where",)
 DEFAULT = "perov"
@@ -65,12 +71,16 @@ class Crystals:
         return CrystalCodec.load(values)
 
     def process(self, spec: Mapping[str, Any], codec: CrystalCodec) -> Product:
-        built: Product = processes.build(spec, codec=codec)
+        built: Product = processes.processes.build({"kind": "bayesian-flow", **spec}, codec=codec)
         return built
 
     def network(self, spec: Mapping[str, Any], codec: CrystalCodec, process: Product) -> nn.Module:
-        channels = process.channels
-        built: nn.Module = networks.build(spec, **channels, elements=codec.elements, conditions=codec.scales)
+        built: nn.Module = networks.build(
+            {"kind": "message-passing", **spec},
+            **process.channels,
+            elements=codec.elements,
+            conditions=codec.scales,
+        )
         return built
 
     def evaluate(
