@@ -59,7 +59,7 @@ class Exponential(Pair):
         return _schedule(process).time(x)
 
     def first(self, denoise: Denoise, z: Any, t: Tensor, cond: Conditions | None) -> Any:
-        return Law(self.form).values(denoise.process, denoise(z, t, cond))
+        return Law(self.form).values(denoise.process, denoise(z, t, cond), z, t)
 
     def trial(self, denoise: Denoise, z: Any, t: Tensor, s: Tensor, known: Any, cond: Conditions | None) -> Trial:
         process, law, start = denoise.process, Law(self.form, exact), Known(z, (t,), (known,))
