@@ -44,9 +44,6 @@ class Exponential(Pair):
 
     def admit(self, process: Process, times: Tensor) -> None:
         Law(self.form).admit(process, times)
-        for name, part in process.leaves.items():
-            if part.categorical:
-                raise InputError(f"an adaptive method has no steps for beliefs: {name} ({part}); choose heun")
         if not bool(_schedule(process).log_snr(times[0]).isfinite()):
             raise InputError(
                 "an adaptive exponential method cannot start without signal; start the grid at first = 0.999"

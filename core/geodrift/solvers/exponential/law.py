@@ -74,8 +74,6 @@ class Law:
 
     def _admit(self, part: Flow, start: Tensor, solver: str, where: str) -> None:
         if not self.form.solves(part):
-            if part.categorical:  # it moves by its own law
-                return
             raise InputError(f"{solver} needs a path of data plus noise in a vector space, not {where}; choose heun")
         if self.form.eta and not has_score(part):
             raise InputError(f"{solver} adds normal noise, and another is the source of {where}; choose an ODE solver")
