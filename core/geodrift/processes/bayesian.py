@@ -73,6 +73,8 @@ class Bayesian(Scored):
     family: Family
     accuracy: Accuracy
     space: Euclidean = field(default_factory=Euclidean)
+    noised = True
+    linear = True
 
     def __post_init__(self) -> None:
         self.family.admit(self.schedule(torch.ones((), dtype=torch.float64)))
@@ -83,12 +85,8 @@ class Bayesian(Scored):
         return Accumulation(self.accuracy, self.family.unit)
 
     @property
-    def noised(self) -> bool:  # type: ignore[override]
-        return self.family.averaged
-
-    @property
-    def linear(self) -> bool:  # type: ignore[override]
-        return self.family.averaged
+    def clock(self) -> Schedule:
+        return self.schedule
 
     @property
     def categorical(self) -> bool:
@@ -110,11 +108,14 @@ class Bayesian(Scored):
         if not bool(torch.isfinite(self.schedule(times).d_alpha).all()):
             raise InputError(
                 f"the velocity of a Bayesian flow is infinite at the source for {self.accuracy}; "
-                "use ancestral (eta = 0 follows the flow) or the quadratic accuracy"
+                "use ancestral (eta = 0 follows the flow), a dpm++ solver or the quadratic accuracy"
             )
 
     def prior(self, like: Tensor, rng: Streams, t: Any = 1.0) -> Tensor:
         return self.partner(like, rng)
+
+    def start(self, n: Tensor, rng: Streams, t: Any = 1.0) -> Tensor:
+        return n
 
     def partner(self, x: Tensor, rng: Streams) -> Tensor:
         return rng.normal(self.family.embedding.embed(x))
@@ -123,6 +124,9 @@ class Bayesian(Scored):
         n = self.partner(x, rng) if n is None else n
         x = self.family.embedding.embed(x)
         return Draw(self.at(t, x).alpha * x + n, x, n, t)
+
+    def mirror(self, draw: Draw) -> Draw:
+        return Draw(draw.z - 2 * draw.n, draw.x, -draw.n, draw.t)
 
     def inputs(self, z: Tensor, t: Tensor) -> Tensor:
         return self.family.inputs(z, self.at(t, z))
@@ -139,6 +143,12 @@ class Bayesian(Scored):
         if isinstance(p, Estimate):
             return p.x
         return torch.einsum("...k,...kd->...d", p.probs, self.points(p))
+
+    def estimate(self, p: Estimate | Belief, z: Tensor, t: Tensor) -> Estimate:
+        if isinstance(p, Estimate):
+            return p
+        mean = self.mean(p)
+        return Estimate(mean, z - self.at(t, z).alpha * mean)
 
     def loss(self, raw: Tensor, draw: Draw) -> Tensor:
         p = self.resolve(raw, draw.z, draw.t)

@@ -30,8 +30,6 @@ class Family(ABC):
     unit: float = 1.0
     """The accuracy of one unit of an `Accuracy`, as the literature of the family counts it."""
     categorical: bool = False
-    averaged: bool = False
-    """Whether a prediction is the mean vector of the data, an `Estimate`; otherwise it is a `Belief`."""
 
     @property
     @abstractmethod
@@ -71,7 +69,6 @@ class Gaussian(Family):
 
     parametrization: Linear = field(default_factory=lambda: Karras(1.0))
     width: int = 1
-    averaged = True
 
     @property
     def embedding(self) -> Identity:

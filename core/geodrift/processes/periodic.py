@@ -104,10 +104,6 @@ class Periodic(Family):
     most: Positive = 1000.0
 
     @property
-    def averaged(self) -> bool:  # type: ignore[override]
-        return isinstance(self.head, Vector)
-
-    @property
     def embedding(self) -> Circle:
         return Circle(self.period)
 

@@ -171,6 +171,10 @@ class Flow(Process):
         """The scales of data and noise, broadcasting against the state, of a path that is `noised`."""
         raise InputError(f"{type(self).__name__} has no scales of data and noise")
 
+    def estimate(self, p: Any, z: Any, t: Any) -> Any:
+        """The prediction in numbers, with the data `x` and the noise `n`, where it is a belief instead."""
+        return p
+
     def steady(self, times: Tensor) -> None:
         """Raise `InputError` where the velocity is infinite at one of these times of a grid."""
 

@@ -29,7 +29,7 @@ from geodrift.processes import Process, has_score
 from geodrift.registry import NotNegative, Positive
 from geodrift.rng import Streams
 from geodrift.solvers.langevin import EulerMaruyama
-from geodrift.solvers.solver import Solver, scored, solvers
+from geodrift.solvers.solver import Solver, scored, solvers, steady
 from geodrift.state import State
 
 
@@ -49,6 +49,7 @@ class DrivenEulerMaruyama(Solver):
 
     def admit(self, process: Process, times: Tensor) -> None:
         scored(process, "driven-euler-maruyama")
+        steady(process, times)
         super().admit(process, times)
 
     def init(self, z: Any, rng: Streams) -> BrownianTree:
@@ -107,6 +108,7 @@ class AdaptiveEulerMaruyama(Solver):
 
     def admit(self, process: Process, times: Tensor) -> None:
         scored(process, "adaptive-euler-maruyama")
+        steady(process, times)
         super().admit(process, times)
 
     def init(self, z: Any, rng: Streams) -> Pace:

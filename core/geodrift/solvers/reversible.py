@@ -33,7 +33,7 @@ from geodrift.layout import Layout
 from geodrift.processes import Flow, Given, Process, has_score
 from geodrift.registry import NotNegative, Positive
 from geodrift.rng import Streams
-from geodrift.solvers.solver import Solver, continuous, scored, solvers
+from geodrift.solvers.solver import Solver, continuous, scored, solvers, steady
 from geodrift.spaces import Euclidean, Still, Symmetric
 from geodrift.state import State
 
@@ -74,6 +74,7 @@ class ReversibleHeun(Solver):
             self._check(f"field {name}" if name else "this process", part, times)
         if self.scale:
             scored(process, "reversible-heun with noise")
+        steady(process, times)
         super().admit(process, times)
 
     def _check(self, field: str, part: Process, times: Tensor) -> None:

@@ -44,9 +44,6 @@ class Exponential(Pair):
 
     def admit(self, process: Process, times: Tensor) -> None:
         Law(self.form).admit(process, times)
-        for name, part in process.leaves.items():
-            if part.categorical:
-                raise InputError(f"an adaptive method has no steps for beliefs: {name} ({part}); choose heun")
         if not bool(_schedule(process).log_snr(times[0]).isfinite()):
             raise InputError(
                 "an adaptive exponential method cannot start without signal; start the grid at first = 0.999"
@@ -59,7 +56,7 @@ class Exponential(Pair):
         return _schedule(process).time(x)
 
     def first(self, denoise: Denoise, z: Any, t: Tensor, cond: Conditions | None) -> Any:
-        return Law(self.form).values(denoise.process, denoise(z, t, cond))
+        return Law(self.form).values(denoise.process, denoise(z, t, cond), z, t)
 
     def trial(self, denoise: Denoise, z: Any, t: Tensor, s: Tensor, known: Any, cond: Conditions | None) -> Trial:
         process, law, start = denoise.process, Law(self.form, exact), Known(z, (t,), (known,))

@@ -20,7 +20,7 @@ from geodrift.processes import Process
 from geodrift.registry import Positive
 from geodrift.solvers.adaptive.adaptive import Adaptive, Pair, Trial
 from geodrift.solvers.runge_kutta import Table, combine, embedded
-from geodrift.solvers.solver import solvers
+from geodrift.solvers.solver import solvers, steady
 from geodrift.state import State
 
 
@@ -45,6 +45,7 @@ class Embedded(Pair):
     def admit(self, process: Process, times: Tensor) -> None:
         for part in process.leaves.values():
             embedded(part.space)
+        steady(process, times)
         process.admit(times)
 
     def clock(self, process: Process, t: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 from geodrift.errors import InputError
 from geodrift.kernel import Delta, Gaussian, Kernel
 from geodrift.layout import Layout
-from geodrift.processes import Flow, Process, has_score
+from geodrift.processes import Flow, Process, Product, has_score
 from geodrift.schedules.schedule import Coefficients, Number
 from geodrift.solvers.exponential.forms import Form
 from geodrift.solvers.exponential.quadrature import Integrals, central, weights
@@ -74,8 +74,6 @@ class Law:
 
     def _admit(self, part: Flow, start: Tensor, solver: str, where: str) -> None:
         if not self.form.solves(part):
-            if part.categorical:  # it moves by its own law
-                return
             raise InputError(f"{solver} needs a path of data plus noise in a vector space, not {where}; choose heun")
         if self.form.eta and not has_score(part):
             raise InputError(f"{solver} adds normal noise, and another is the source of {where}; choose an ODE solver")
@@ -83,14 +81,15 @@ class Law:
             told = f"{solver} divides by the signal, and {where} has none at the first time of the grid"
             raise InputError(f"{told}; start it below one, first = 0.999, or choose a dpm++ solver")
 
-    def values(self, process: Process, p: Any) -> Any:
-        """What the form takes from a prediction, by field; the whole prediction of a leaf that only jumps."""
-        if not isinstance(p, Mapping):
-            return self._value(process, p)
-        return {name: self._value(part, p[name]) for name, part in process.leaves.items()}
+    def values(self, process: Process, p: Any, z: Any, t: Any) -> Any:
+        """What the form takes from a prediction at `z`, by field; the whole prediction of a leaf that only jumps."""
+        if not isinstance(process, Product):
+            return self._value(process, p, z, t)
+        times = process.times(t, z)
+        return {name: self._value(part, p[name], z[name], times[name]) for name, part in process.parts.items()}
 
-    def _value(self, part: Process, p: Any) -> Any:
-        return self.form.value(p) if self.form.solves(part) else p
+    def _value(self, part: Any, p: Any, z: Tensor, t: Tensor) -> Any:
+        return self.form.value(part.estimate(p, z, t)) if self.form.solves(part) else p
 
     def stage(self, part: Process, known: Known, z: Tensor, t: Tensor, s: Tensor, layout: Layout) -> Kernel:
         """Where the step leads, with classes left where they are."""

@@ -51,7 +51,7 @@ class Multistep(Solver):
     ) -> tuple[Any, Any]:
         process, law = denoise.process, Law(self.form, self.rule)
         # The prediction itself, which keeps the network's output alive, ends here.
-        known = Known(z, (t,), (law.values(process, denoise(z, t, cond)),))
+        known = Known(z, (t,), (law.values(process, denoise(z, t, cond), z, t),))
         times, values = carry
         more = 0 if self.settle and bool((s <= self.settle).all()) else self.order - 1
         z = process.advance(law.step, known.add(times[:more], values[:more]), z, t, s, rng)

@@ -54,11 +54,11 @@ class Singlestep(Solver):
     ) -> tuple[Any, Any]:
         process, law = denoise.process, Law(self.form, self.rule)
         assert process.clock is not None
-        known = first = Known(z, (t,), (law.values(process, denoise(z, t, cond)),))
+        known = first = Known(z, (t,), (law.values(process, denoise(z, t, cond), z, t),))
         for share in self.shares:
             when = between(process.clock, t, s, share)
             there = process.advance(law.stage, known, z, t, when, rng)
-            known = first.add((when,), (law.values(process, denoise(there, when, cond)),))
+            known = first.add((when,), (law.values(process, denoise(there, when, cond), there, when),))
         return process.advance(law.step, known, z, t, s, rng), carry
 
 

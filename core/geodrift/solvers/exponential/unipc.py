@@ -43,7 +43,7 @@ class UniPC(Solver):
         self, denoise: Denoise, z: Any, t: Tensor, s: Tensor, carry: Any, rng: Streams, cond: Conditions | None = None
     ) -> tuple[Any, Any]:
         process, law = denoise.process, Law(self.form)
-        value, before = law.values(process, denoise(z, t, cond)), carry
+        value, before = law.values(process, denoise(z, t, cond), z, t), carry
         times: tuple[Any, ...] = ()
         values: tuple[Any, ...] = ()
         if before is not None:
