@@ -18,12 +18,14 @@ from geodrift.processes import Product
 from geodrift.registry import Role
 from geodrift_crystals import processes
 from geodrift_crystals.codec import CrystalCodec
+from geodrift_crystals.networks.equivariant import Equivariant
 from geodrift_crystals.networks.message_passing import MessagePassing
 from geodrift_crystals.structures import FAILED
 from geodrift_crystals.symmetry import PERMUTATION, ROTATION, TRANSLATION
 
 networks = Role("network")
 networks.register("message-passing")(MessagePassing)
+networks.register("equivariant")(Equivariant)
 
 data = Role("data")
 data.register("crystals")(CrystalCodec.fit)
@@ -79,6 +81,7 @@ class Crystals:
             {"kind": "message-passing", **spec},
             **process.channels,
             elements=codec.elements,
+            cell=codec.lattice,
             conditions=codec.scales,
         )
         return built

@@ -52,6 +52,10 @@ class Chart(ABC):
     def lattice(self, numbers: Tensor, atoms: Tensor) -> Tensor:
         """The lattices of these numbers in standard orientation, `(B, 3, 3)`, Å."""
 
+    @abstractmethod
+    def gram(self, numbers: Tensor, atoms: Tensor) -> Tensor:
+        """Their :math:`L L^T`, `(B, 3, 3)`, Å², with gradients that are finite for lattices of any symmetry."""
+
 
 class Matrix(Chart):
     """The nine entries in standard orientation, Å."""
@@ -64,6 +68,10 @@ class Matrix(Chart):
     def lattice(self, numbers: Tensor, atoms: Tensor) -> Tensor:
         u, width, v = torch.linalg.svd(numbers.reshape(-1, 3, 3))
         return standard(u * width.clamp(min=_SHORTEST)[:, None, :] @ v)
+
+    def gram(self, numbers: Tensor, atoms: Tensor) -> Tensor:
+        rows = numbers.reshape(-1, 3, 3)
+        return rows @ rows.mT
 
 
 class Polar(Chart):
@@ -82,6 +90,9 @@ class Polar(Chart):
     def lattice(self, numbers: Tensor, atoms: Tensor) -> Tensor:
         width, axes = torch.linalg.eigh(self.logarithm(numbers, atoms))
         return standard(axes * width.clamp(-_LARGEST, _LARGEST).exp()[:, None, :] @ axes.mT)
+
+    def gram(self, numbers: Tensor, atoms: Tensor) -> Tensor:
+        return torch.linalg.matrix_exp(2 * self.logarithm(numbers.clamp(-_LARGEST, _LARGEST), atoms))
 
     @staticmethod
     def logarithm(numbers: Tensor, atoms: Tensor) -> Tensor:
@@ -113,6 +124,10 @@ class Parameters(Chart):
         first, second = (a, none, none), (b * gamma, b * sin_gamma, none)
         third = (c * beta, c * sin_beta * alpha, c * sin_beta * sin_alpha)
         return torch.stack([*first, *second, *third], 1).reshape(-1, 3, 3)
+
+    def gram(self, numbers: Tensor, atoms: Tensor) -> Tensor:
+        rows = self.lattice(numbers, atoms)
+        return rows @ rows.mT
 
 
 CHARTS: Mapping[str, Chart] = {"matrix": Matrix(), "polar": Polar(), "parameters": Parameters()}

@@ -67,6 +67,11 @@ class Representation:
         mean, std = self._statistics(z)
         return self.chart.lattice(mean + std * z, atoms)
 
+    def gram(self, z: Tensor, atoms: Tensor) -> Tensor:
+        """What a rotation does not change, :math:`L L^T` in Å², `(B, 3, 3)`, with gradients for any symmetry."""
+        mean, std = self._statistics(z)
+        return self.chart.gram(mean + std * z, atoms)
+
     def project(self, z: Tensor, family: str) -> Tensor:
         """The nearest standardised numbers of a crystal family.
 

@@ -31,6 +31,7 @@ from geodrift.clock import Clock
 from geodrift.layout import Ragged
 from geodrift.registry import Count
 from geodrift.state import State
+from geodrift_crystals.networks.cell import cell
 from geodrift_crystals.networks.edges import Edges
 from geodrift_crystals.networks.elements import descriptors
 from geodrift_crystals.networks.fourier import Harmonics, differences
@@ -98,7 +99,8 @@ class MessagePassing(nn.Module):
         table = descriptors(elements)
         self.register_buffer("table", F.pad(table, (0, 0, 0, species[0] - len(elements))), persistent=False)
         self.species_in = nn.Linear(species[0] + table.shape[1] + 3 * harmonics, hidden)
-        self.lattice_in = nn.Linear(lattice[0], hidden)
+        self.cell = cell(lattice[0])
+        self.lattice_in = nn.Linear(self.cell.seen, hidden)
         self.clock = Clock(hidden, conditions or {})
         self.layers = nn.ModuleList(Layer(hidden, 6 * harmonics) for _ in range(layers))
         self.norm = nn.LayerNorm(hidden)
@@ -113,7 +115,7 @@ class MessagePassing(nn.Module):
         real, imaginary = (part.flatten(1) for part in self._coefficients(z["frac"]))
         known = torch.sqrt(real**2 + imaginary**2)
         sizes = torch.bincount(index, minlength=layout.count).to(t)
-        crystal = F.silu(self.clock(t, sizes, cond) + self.lattice_in(z["lattice"]))[index]
+        crystal = F.silu(self.clock(t, sizes, cond) + self.lattice_in(self.cell.invariants(z["lattice"])))[index]
         species = z["species"]
         h = self.species_in(torch.cat([species, species @ self.table.to(species), known], -1))
         pairs = differences(real, imaginary, edges.receiver, edges.sender)
@@ -128,7 +130,8 @@ class MessagePassing(nn.Module):
         place = self.frac_head(h).unflatten(-1, (3, self.asked))
         place = place.squeeze(-1) if self.seen == 1 else place
         pooled = h.new_zeros(z.samples, h.shape[-1]).index_add(0, index, h * edges.share.to(h))
-        answers = {"species": self.species_head(h), "frac": place, "lattice": self.lattice_head(pooled)}
+        lattice = self.cell.answer(self.lattice_head(pooled), z["lattice"])
+        answers = {"species": self.species_head(h), "frac": place, "lattice": lattice}
         return State({name: answers[name] for name in z}, z.layouts)
 
 
