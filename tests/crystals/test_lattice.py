@@ -193,3 +193,16 @@ def test_training_lattices_have_unit_scale() -> None:
     torch.testing.assert_close(z.std(0, correction=0), torch.ones(6))
     same = Representation.fit("polar", cells[:1].expand(5, 3, 3), atoms[:1].expand(5))
     assert same.std == (0.01,) * 6
+
+
+@pytest.mark.parametrize("kind", CHARTS)
+def test_inner_products_are_those_of_the_lattice(kind: str) -> None:
+    """Also where the lattice is a cube, of which they have gradients."""
+    cells, atoms = lattices()
+    code = representation(kind)
+    gram = code.gram(code.encode(cells, atoms), atoms)
+    torch.testing.assert_close(gram, cells @ cells.mT, rtol=1e-8, atol=1e-8)
+    cube = code.encode(4 * torch.eye(3)[None], torch.ones(1)).requires_grad_()
+    (slope,) = torch.autograd.grad(code.gram(cube, torch.ones(1))[0, 0, 0], cube)
+    assert torch.isfinite(slope).all()
+    assert slope.abs().max() > 0

@@ -1,4 +1,4 @@
-"""Symmetries of the networks: order of the atoms, choice of the origin; and what they cost."""
+"""Symmetries of all networks: order of the atoms, choice of the origin, orientation of the lattice; and their parts."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from geodrift.layout import Ragged
 from geodrift.state import State
 from geodrift.testing import assert_same
+from geodrift_crystals.domain import networks
+from geodrift_crystals.lattice import CHARTS, Representation
 from geodrift_crystals.networks.edges import Edges
 from geodrift_crystals.networks.elements import PROPERTIES, descriptors
 from geodrift_crystals.networks.fourier import Harmonics
-from geodrift_crystals.networks.message_passing import MessagePassing
 
 SIZES = torch.tensor([3, 1, 4])
 LAYOUT = Ragged.of(SIZES)
@@ -30,18 +31,22 @@ def double() -> Iterator[None]:
     torch.set_default_dtype(torch.float32)
 
 
-def network(seen: int, asked: int) -> MessagePassing:
+def network(kind: str, chart: str, seen: int, asked: int) -> nn.Module:
     """With no weight at zero, where a new network answers nothing."""
-    net = MessagePassing((5, 5), (seen, asked), (6, 6), ELEMENTS, hidden=16, layers=2, harmonics=4)
+    size = CHARTS[chart].size
+    cell = Representation(chart, (0.0,) * size, (0.2,) * size)  # type: ignore[arg-type]
+    given = {"species": (5, 5), "frac": (seen, asked), "lattice": (size, size), "elements": ELEMENTS, "cell": cell}
+    net: nn.Module = networks.build({"kind": kind, "hidden": 16, "layers": 2}, **given)
     for weights in net.parameters():
-        torch.nn.init.normal_(weights, std=0.3)
+        weights.data += 0.3 * torch.randn_like(weights)
     return net
 
 
-def state(seen: int) -> State:
+def state(chart: str, seen: int) -> State:
     frac = torch.rand(8, 3) if seen == 1 else seen_belief(torch.rand(8, 3), 9 * torch.rand(8, 3))
-    fields = {"frac": frac, "species": torch.randn(8, 5), "lattice": torch.randn(3, 6)}
-    return State(fields, {"frac": LAYOUT, "species": LAYOUT})
+    lattice = torch.randn(3, CHARTS[chart].size)
+    lattice = 15 * lattice if chart == "matrix" else lattice  # in units of 0.2 Å
+    return State({"frac": frac, "species": torch.randn(8, 5), "lattice": lattice}, {"frac": LAYOUT, "species": LAYOUT})
 
 
 def seen_belief(place: Tensor, concentration: Tensor) -> Tensor:
@@ -58,48 +63,71 @@ def moved(frac: Tensor, shift: Tensor) -> Tensor:
     return torch.stack([cos * x - sin * y, sin * x + cos * y, level], -1)
 
 
-CASES = [(1, 1), (3, 2), (3, 24)]
+CASES = [
+    pytest.param(*case, id="-".join(map(str, case)))
+    for kind in networks.kinds
+    for case in ((kind, "polar", 1, 1), (kind, "matrix", 3, 2), (kind, "parameters", 3, 24), (kind, "polar", 1, 2))
+]
+EXACT = {"rtol": 1e-10, "atol": 1e-10}
 
 
-@pytest.mark.parametrize(("seen", "asked"), CASES)
-def test_the_origin_does_not_matter(seen: int, asked: int) -> None:
-    net, z, t, shift = network(seen, asked), state(seen), torch.rand(3), torch.rand(3, 3)
+@pytest.mark.parametrize(("kind", "chart", "seen", "asked"), CASES)
+def test_the_origin_does_not_matter(kind: str, chart: str, seen: int, asked: int) -> None:
+    net, z, t, shift = network(kind, chart, seen, asked), state(chart, seen), torch.rand(3), torch.rand(3, 3)
     other = net(z.replace({"frac": moved(z["frac"], shift)}), t, {})
-    assert_same(other, net(z, t, {}), rtol=1e-9, atol=1e-9)
+    assert_same(other, net(z, t, {}), **EXACT)
 
 
-@pytest.mark.parametrize(("seen", "asked"), CASES)
-def test_the_order_of_the_atoms_does_not_matter(seen: int, asked: int) -> None:
-    net, z, t = network(seen, asked), state(seen), torch.rand(3)
+@pytest.mark.parametrize(("kind", "chart", "seen", "asked"), CASES)
+def test_the_order_of_the_atoms_does_not_matter(kind: str, chart: str, seen: int, asked: int) -> None:
+    net, z, t = network(kind, chart, seen, asked), state(chart, seen), torch.rand(3)
     order = torch.tensor([2, 0, 1, 3, 7, 5, 4, 6])
     per_atom = ("frac", "species")
     answer = net(z.replace({name: z[name][order] for name in per_atom}), t, {})
     expected = net(z, t, {})
-    assert_same(answer, expected.replace({name: expected[name][order] for name in per_atom}), rtol=1e-9, atol=1e-9)
+    assert_same(answer, expected.replace({name: expected[name][order] for name in per_atom}), **EXACT)
 
 
-@pytest.mark.parametrize(("seen", "asked"), CASES)
-def test_a_crystal_does_not_see_its_batch(seen: int, asked: int) -> None:
-    net, z, t = network(seen, asked), state(seen), torch.rand(3)
+@pytest.mark.parametrize("kind", networks.kinds)
+def test_a_matrix_turns_with_its_answer(kind: str) -> None:
+    net, z, t = network(kind, "matrix", 3, 2), state("matrix", 3), torch.rand(3)
+    turn, _ = torch.linalg.qr(torch.randn(3, 3, 3))
+    turn[0] *= -1
+    assert len(set(torch.linalg.det(turn).sign().tolist())) == 2  # a reflection among them
+
+    def turned(lattice: Tensor) -> Tensor:
+        return (lattice.unflatten(-1, (3, 3)) @ turn).flatten(1)
+
+    answer, expected = net(z.replace({"lattice": turned(z["lattice"])}), t, {}), net(z, t, {})
+    assert expected["lattice"].abs().max() > 0.1
+    assert_same(answer, expected.replace({"lattice": turned(expected["lattice"])}), **EXACT)
+
+
+@pytest.mark.parametrize(("kind", "chart", "seen", "asked"), CASES)
+def test_a_crystal_does_not_see_its_batch(kind: str, chart: str, seen: int, asked: int) -> None:
+    net, z, t = network(kind, chart, seen, asked), state(chart, seen), torch.rand(3)
     alone = Ragged.of(SIZES[2:])
     one = State(
         {"frac": z["frac"][4:], "species": z["species"][4:], "lattice": z["lattice"][2:]},
         dict.fromkeys(("frac", "species"), alone),
     )
     answer, whole = net(one, t[2:], {}), net(z, t, {})
-    assert_same(
-        dict(answer),
-        {"frac": whole["frac"][4:], "species": whole["species"][4:], "lattice": whole["lattice"][2:]},
-        rtol=1e-9,
-        atol=1e-9,
-    )
+    expected = {"frac": whole["frac"][4:], "species": whole["species"][4:], "lattice": whole["lattice"][2:]}
+    assert_same(dict(answer), expected, **EXACT)
 
 
-def test_neighbours_are_looked_at() -> None:
-    net, z, t = network(1, 1), state(1), torch.rand(3)
-    other = z["frac"].clone()
-    other[4] += 0.2
-    assert not torch.allclose(net(z.replace({"frac": other}), t, {})["frac"][5], net(z, t, {})["frac"][5])
+@pytest.mark.parametrize(("field", "rows"), [("frac", [4]), ("species", [4]), ("lattice", [2])])
+@pytest.mark.parametrize("kind", networks.kinds)
+def test_each_field_is_looked_at(kind: str, field: str, rows: list[int]) -> None:
+    """What is answered about an atom depends on a neighbour's position and species and on the lattice."""
+    net, z, t = network(kind, "polar", 1, 1), state("polar", 1), torch.rand(3)
+    other = z[field].clone()
+    other[rows] += 0.2 * torch.rand_like(other[rows])
+    answer, expected = net(z.replace({field: other}), t, {}), net(z, t, {})
+    for name in ("frac", "species"):
+        assert (answer[name][5] - expected[name][5]).abs().max() > 1e-4
+        torch.testing.assert_close(answer[name][:4], expected[name][:4])
+    assert (answer["lattice"][2] - expected["lattice"][2]).abs().max() > 1e-4
 
 
 def test_elements_are_described() -> None:

@@ -37,6 +37,7 @@ from torch import Tensor
 
 _SHORTEST = 1e-3  # Å: a singular matrix decodes to a lattice of at least this width
 _LARGEST = 15.0  # of a logarithm or an artanh: lengths within 3e-7 to 3e6 Å, angles within 1e-6 of 0 or 180 degrees
+_FARTHEST = 1e6  # of a number, so that its square is finite in single precision
 
 
 class Chart(ABC):
@@ -92,7 +93,10 @@ class Polar(Chart):
         return standard(axes * width.clamp(-_LARGEST, _LARGEST).exp()[:, None, :] @ axes.mT)
 
     def gram(self, numbers: Tensor, atoms: Tensor) -> Tensor:
-        return torch.linalg.matrix_exp(2 * self.logarithm(numbers.clamp(-_LARGEST, _LARGEST), atoms))
+        s = self.logarithm(numbers.clamp(-_FARTHEST, _FARTHEST), atoms)
+        size = torch.square(s).sum((1, 2), keepdim=True)
+        gram: Tensor = torch.linalg.matrix_exp(2 * s * (_LARGEST * size.clamp(min=_LARGEST**2).rsqrt()))
+        return gram
 
     @staticmethod
     def logarithm(numbers: Tensor, atoms: Tensor) -> Tensor:

@@ -66,7 +66,7 @@ class Components(nn.Module):
         found, start = [], 0
         for degree in range(1, self.degree + 1):
             width = self.channels * (2 * degree + 1)
-            own = turning[:, start : start + width].unflatten(-1, (self.channels, -1))
+            own = turning[:, start : start + width].reshape(len(turning), self.channels, -1)
             start += width
             ways = o3.spherical_harmonics(degree, axes, normalize=False, normalization="norm")
             found.append(torch.einsum("mcx,maqx->maqc", own, ways.to(own)).flatten(2))

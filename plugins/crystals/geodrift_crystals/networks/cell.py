@@ -2,8 +2,8 @@ r"""What a network sees of a lattice and answers about it, so that both turn as 
 
 Numbers of a chart without orientation are seen and answered as they are. The nine entries :math:`L` turn as
 :math:`L Q`: of :math:`\hat L = L / s`, with :math:`s^2 = \overline{L_{ij}^2} + \epsilon`, the network sees
-:math:`\hat L \hat L^T` and :math:`\log s`, which do not, and it answers :math:`M \hat L`, which does. The division keeps
-the answer of unit size where evidence about the lattice is weak and its entries are small.
+:math:`\hat L \hat L^T` and :math:`\log s`, which do not, and it answers :math:`M \hat L`, which does. The division
+keeps the answer of unit size where evidence about the lattice is weak and its entries are small.
 
 References:
     | Crystal Structure Prediction by Joint Equivariant Diffusion (Jiao et al., 2023), https://arxiv.org/abs/2309.04475
@@ -74,13 +74,13 @@ class Rows(Cell):
 
     def answer(self, raw: Tensor, z: Tensor) -> Tensor:
         rows, _ = _scaled(z)
-        return (raw.unflatten(-1, (-1, 3, 3)) @ rows[:, None]).flatten(1)
+        return torch.matmul(raw.reshape(len(raw), -1, 3, 3), rows[:, None]).flatten(1)
 
 
 def _scaled(z: Tensor) -> tuple[Tensor, Tensor]:
     """Rows `(B, 3, 3)` of unit size, and the size `(B, 1)`."""
     size = torch.sqrt(torch.square(z).mean(-1, keepdim=True) + _LEAST)
-    return (z / size).unflatten(-1, (3, 3)), size
+    return (z / size).reshape(-1, 3, 3), size
 
 
 def cell(channels: int) -> Cell:

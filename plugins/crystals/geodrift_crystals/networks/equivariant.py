@@ -35,7 +35,7 @@ from geodrift_crystals.lattice import Representation
 from geodrift_crystals.networks.axes import Answer, Components
 from geodrift_crystals.networks.edges import Edges
 from geodrift_crystals.networks.elements import descriptors
-from geodrift_crystals.networks.exchange import Exchange
+from geodrift_crystals.networks.exchange import Exchange, normalised
 from geodrift_crystals.networks.fourier import Harmonics
 from geodrift_crystals.networks.frame import Frame
 from geodrift_crystals.networks.shells import Shells
@@ -91,7 +91,6 @@ class Equivariant(nn.Module):
         self.lattice_in = nn.Linear(3, hidden)
         self.clock = Clock(hidden, conditions or {})
         self.layers = nn.ModuleList(Exchange(hidden, channels, shells, degree) for _ in range(layers))
-        self.norm = nn.LayerNorm(hidden)
         self.components = Components(hidden, channels, reach, degree)
         self.species_head = nn.Linear(hidden, species[1])
         self.frac_head = Answer(hidden, channels, *frac)
@@ -99,7 +98,8 @@ class Equivariant(nn.Module):
 
     def forward(self, z: State, t: Tensor, cond: Mapping[str, Tensor]) -> State:
         sizes = _ragged(z).lengths.to(z["lattice"])
-        return self.within(Frame.of(self.cell.gram(z["lattice"], sizes)), z, t, cond)
+        with torch.autocast(z.device.type, enabled=False):  # in which e3nn multiplies numbers of different types
+            return self.within(Frame.of(self.cell.gram(z["lattice"], sizes)), z, t, cond)
 
     def within(self, frame: Frame, z: State, t: Tensor, cond: Mapping[str, Tensor]) -> State:
         """The answer found in a frame, which is the same in all orientations of it."""
@@ -128,8 +128,7 @@ class Equivariant(nn.Module):
 
     def _answer(self, h: Tensor, known: Tensor, frame: Frame, z: State) -> State:
         layout = _ragged(z)
-        scalars, turning = h.tensor_split([self.hidden], -1)
-        scalars = self.norm(scalars)
+        scalars, turning = normalised(h, self.hidden)
         even, odd = self.components(scalars, turning, known, frame, layout.index)
         place = self.frac_head(even, odd)
         whole, axes, products = (_mean(x, layout) for x in (scalars, even, odd[:, :, None] * odd[:, None]))

@@ -7,7 +7,7 @@ A state is `hidden` scalars and `channels` tensors of each degree, :math:`h_i = 
     x_i &= \mathrm{LN}(s_i)\,(1 + a(g)) + b(g), \qquad
     m_{ij} = \mathrm{silu}(W_2\,\mathrm{silu}(A x_i + B x_j + C\,\mathrm{asinh}\,\psi^0_{ij})), \\
     M_{ij} &= (U h_j) \otimes_{w(m_{ij})} (F \psi_{ij}), \qquad
-    h_i \leftarrow h_i + O\,\mathrm{Gate}\big[W (h_i, \bar m_i, \bar M_i, |\bar M_i|^2)\big],
+    h_i \leftarrow h_i + O\,\mathrm{Gate}\big[W (h_i, \bar m_i, \bar M_i, \log(1 + |\bar M_i|^2))\big],
 
 where bars are means over :math:`j`, the linear maps mix tensors of one degree, and the product couples tensors channel
 by channel with weights that the pair's scalars give.
@@ -72,7 +72,7 @@ class Exchange(nn.Module):
 
     def forward(self, h: Tensor, moments: Tensor, edges: Edges, crystal: Tensor) -> Tensor:
         scale, shift = self.modulate(crystal).chunk(2, -1)
-        scalars, turning = self.normalised(h)
+        scalars, turning = normalised(h, self.hidden)
         scalars = scalars * (1 + scale) + shift
         x = torch.cat([scalars, turning], -1)
         receiver, sender = self.ends(scalars).chunk(2, -1)
@@ -80,14 +80,15 @@ class Exchange(nn.Module):
         messages = F.silu(self.message(F.silu(first)))
         coupled = self.product(self.send(x)[edges.sender], self.filter(moments), self.weigh(messages))
         told, found = edges.mean(torch.cat([messages, coupled], -1)).tensor_split([self.hidden], -1)
-        change: Tensor = self.out(self.gate(self.mix(torch.cat([x, told, found, self.sizes(found)], -1))))
+        change: Tensor = self.out(self.gate(self.mix(torch.cat([x, told, found, self.sizes(found).log1p()], -1))))
         return h + change
 
-    def normalised(self, h: Tensor) -> tuple[Tensor, Tensor]:
-        """Scalars of unit variance, and tensors of at most about unit size."""
-        scalars, turning = h.tensor_split([self.hidden], -1)
-        size = torch.sqrt(1 + torch.square(turning).mean(-1, keepdim=True))
-        return F.layer_norm(scalars, scalars.shape[-1:]), turning / size
+
+def normalised(h: Tensor, hidden: int) -> tuple[Tensor, Tensor]:
+    """Scalars of unit variance `(M, hidden)`, and tensors of at most about unit size."""
+    scalars, turning = h.tensor_split([hidden], -1)
+    size = torch.sqrt(1 + torch.square(turning).mean(-1, keepdim=True))
+    return F.layer_norm(scalars, scalars.shape[-1:]), turning / size
 
 
 def _product(coupled: Any) -> Any:

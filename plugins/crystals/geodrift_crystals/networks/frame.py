@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 _SHORTEST = 0.1  # ℓ, Å
 _FLATTEST = 1e-5  # δ, so that single precision can invert
+_VOLUME = 15.0  # Å³ of an atom, about which the volumes of crystals spread
 
 
 class Frame(NamedTuple):
@@ -55,7 +56,8 @@ class Frame(NamedTuple):
         return along @ along.mT
 
     def invariants(self, atoms: Tensor) -> Tensor:
-        """Volume per atom and shape, as logarithms that no exchange of the vectors changes, `(B, 3)`."""
+        """Volume per atom and shape, as logarithms that no exchange of the vectors changes, `(B, 3)`, in tenths."""
         volume = torch.linalg.det(self.rows).abs().log() / 3
         long, short = (x.square().sum((1, 2)).div(3).log() / 2 for x in (self.rows, self.dual))
-        return torch.stack([volume - atoms.log() / 3, long - volume, short + volume], -1)
+        typical = volume - (atoms * _VOLUME).log() / 3
+        return 10 * torch.stack([typical, long - volume, short + volume], -1)

@@ -2,8 +2,8 @@ r"""What is answered about the lattice by atoms that have answers about its axes
 
 Products of odd features of two axes, averaged over the atoms, :math:`X_{ab} = \overline{o_a o_b}`, are a strain in the
 axes of the cell: with the cosines between its vectors and :math:`\delta_{ab}` they change with the axes as the inner
-products do. Nine entries are answered by :math:`M \hat L` with :math:`M_{ab} = \sum_c w_c X^c_{ab}`, weights of the even
-features of the two axes. Numbers of another chart name the axes one by one, so that their answer does too.
+products do. Nine entries are answered by :math:`M \hat L` with :math:`M_{ab} = \sum_c w_c X^c_{ab}`, weights of the
+even features of the two axes. Numbers of another chart name the axes one by one, so that their answer does too.
 """
 
 from __future__ import annotations
@@ -50,14 +50,15 @@ class Named(Strain):
         super().__init__()
         self.short = nn.Linear(channels, _STRAINS, bias=False)
         seen = 4 * hidden + len(_PAIRS) * _STRAINS + lattice[0]
-        self.net = nn.Sequential(nn.Linear(seen, hidden), nn.SiLU(), nn.Linear(hidden, lattice[1]))
-        nn.init.zeros_(self.net[2].weight)
-        nn.init.zeros_(self.net[2].bias)
+        self.net = nn.Sequential(nn.Linear(seen, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU())
+        self.out = nn.Linear(hidden, lattice[1])
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
 
     def forward(self, whole: Tensor, even: Tensor, strain: Tensor, frame: Frame, z: Tensor) -> Tensor:
         first, second = zip(*_PAIRS, strict=True)
         pairs = self.short(strain)[:, first, second]
-        answer: Tensor = self.net(torch.cat([whole, even.flatten(1), pairs.flatten(1), z], -1))
+        answer: Tensor = self.out(self.net(torch.cat([whole, even.flatten(1), pairs.flatten(1), z], -1)))
         return answer
 
 

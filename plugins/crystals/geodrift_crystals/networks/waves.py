@@ -48,7 +48,7 @@ class Waves(nn.Module):
         lengths = layout.lengths
         padded = waves.new_zeros(layout.count, int(lengths.max()), waves.shape[-1])
         padded = padded.index_put((layout.index, layout.places()), waves)
-        real, imaginary = padded.real, padded.imag
+        real, imaginary = padded.real.contiguous(), padded.imag.contiguous()
         (a, b), (c, d) = ((x[:, None], x[:, :, None]) for x in (real, imaginary))
         return a * b + c * d, c * b - a * d
 
