@@ -70,8 +70,6 @@ def test_waves_are_one_of_each_pair() -> None:
     assert len(both) == 2 * len(vectors)
     span = torch.cartesian_prod(*[torch.arange(-3.0, 4)] * 3)
     assert both == {tuple(k) for k in span.tolist() if 0 < np.dot(k, k) <= 9}
-        tuple(k) for k in torch.cartesian_prod(*[torch.arange(-3.0, 4)] * 3).tolist() if 0 < np.dot(k, k) <= 9
-    }
 
 
 def test_waves_of_beliefs_are_expectations() -> None:
