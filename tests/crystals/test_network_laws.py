@@ -16,7 +16,6 @@ from geodrift.testing.domain.network import batch_mates, layouts, training
 from geodrift.testing.subject import Subject
 from geodrift_crystals import domain
 from geodrift_crystals.domain import networks
-from geodrift_crystals.lattice import CHARTS
 from geodrift_crystals.processes import processes
 
 PAIRS = [(network, process) for network in networks.kinds for process in processes.kinds]
@@ -35,7 +34,7 @@ def test_laws(law: Callable[[Subject], None], network: str, process: str) -> Non
     law(subject(network, process))
 
 
-@pytest.mark.parametrize("chart", CHARTS)
+@pytest.mark.parametrize("chart", ["polar", "matrix"])
 @pytest.mark.parametrize(("network", "process"), PAIRS)
 def test_symmetries(network: str, process: str, chart: str) -> None:
     """To 1e-5 in single precision."""

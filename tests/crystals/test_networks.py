@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 import torch
@@ -31,6 +32,7 @@ def double() -> Iterator[None]:
     torch.set_default_dtype(torch.float32)
 
 
+@cache
 def network(kind: str, chart: str, seen: int, asked: int) -> nn.Module:
     """With no weight at zero, where a new network answers nothing."""
     size = CHARTS[chart].size

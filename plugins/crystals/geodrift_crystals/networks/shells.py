@@ -26,7 +26,6 @@ from torch import Tensor, nn
 _WIDTH = 0.4  # w, Å
 _SPACING = 0.6  # of the shells, Å
 _NORMAL = 2.0  # Å: a shell counts by its radius over this, since far ones hold more atoms than near ones
-_MOST = 10.0  # of a moment: beyond those of crystals are cells that noise has made huge or flat
 _SMALL, _TERMS = 1.0, 8  # below it the closed forms of the Bessel functions cancel, and these terms of a series do not
 
 
@@ -60,20 +59,11 @@ class Shells(nn.Module):
             fields.append((radial[..., None] * angular[..., None, :]).flatten(2))
         return fields
 
-    def moments(self, real: Tensor, imaginary: Tensor, fields: list[Tensor]) -> list[Tensor]:
-        """The moments of each degree, `(B, n, n, count, 2l + 1)`, of waves between atoms `(B, n, n, K)`."""
-        waves = (real.flatten(1, 2), imaginary.flatten(1, 2))
-        flat = [waves[degree % 2] @ field for degree, field in enumerate(fields)]
-        return [part.reshape(*real.shape[:3], len(self.radii), -1) for part in flat]
-
     def forward(self, real: Tensor, imaginary: Tensor, fields: list[Tensor]) -> Tensor:
-        """The moments, shortened to a length below `_MOST`, `(B, n, n, C)`, degree by degree."""
-        parts = self.moments(real, imaginary, fields)
-        return torch.cat([(part * _shortened(part)).flatten(3) for part in parts], -1)
-
-
-def _shortened(v: Tensor) -> Tensor:
-    return torch.rsqrt(1 + torch.square(v).sum(-1, keepdim=True) / _MOST**2)
+        """The moments `(B, n, n, C)`, degree by degree, of waves between atoms `(B, n, n, K)`."""
+        waves = (real.flatten(1, 2), imaginary.flatten(1, 2))
+        flat = torch.cat([waves[degree % 2] @ field for degree, field in enumerate(fields)], -1)
+        return flat.reshape(*real.shape[:3], -1)
 
 
 def bessel(degree: int, x: Tensor) -> Tensor:
