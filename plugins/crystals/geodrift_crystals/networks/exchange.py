@@ -66,7 +66,6 @@ class Exchange(nn.Module):
         heard = o3.Irreps([*atom, (hidden, (0, 1)), *coupled, *self.sizes.irreps_out])
         self.mix = o3.Linear(heard, self.gate.irreps_in, biases=True)
         self.out = o3.Linear(self.gate.irreps_out, atom)
-        self.turning = turning
         nn.init.zeros_(self.modulate.weight)
         nn.init.zeros_(self.modulate.bias)
 
