@@ -1,6 +1,6 @@
 r"""Velocities that grow towards the data: inference anti-annealing.
 
-A flow that is followed :math:`c_t` times as fast, :math:`\dot z = c_t\,u_t(z)`, comes to its data before time zero. With
+A flow that is followed :math:`c_t` times as fast, :math:`\dot z = c_t\,u_t(z)`, is near its data before time zero. With
 
 .. math:: c_t = 1 + s \max(0,\, 1 - t - b)
 

@@ -12,8 +12,10 @@ kept by
 
 run from the data to the source and from the source to the data: `EulerMaruyama(scale=epsilon)` on times that ascend or
 descend. On a torus the source end is the image of :math:`y` nearest to :math:`x` and the state is taken modulo the
-period; that turns with the data, as all must there, where :math:`a + b = 1`, on the straight way. For learnt fields with excess losses :math:`\Delta_u` and :math:`\Delta_s` the divergence from the data is at
-most :math:`\Delta_u / \varepsilon + \varepsilon \Delta_s`, by Girsanov's theorem.
+period; that turns with the data, as all must there, where :math:`a + b = 1`, on the straight way.
+
+For learnt fields with excess losses :math:`\Delta_u` and :math:`\Delta_s` the divergence from the data is at most
+:math:`\Delta_u / \varepsilon + \varepsilon \Delta_s`, by Girsanov's theorem.
 
 References:
     | Stochastic Interpolants: A Unifying Framework for Flows and Diffusions (Albergo, Boffi, Vanden-Eijnden, 2023), https://arxiv.org/abs/2303.08797

@@ -77,7 +77,7 @@ def training(subject: Subject) -> None:
         loss.backward()  # type: ignore[no-untyped-call]
         tuner.step()
         losses.append(float(loss.detach()))
-    idle = [name for name, weights in model.denoiser.named_parameters() if weights.grad is None]
+    idle = [name for name, weights in model.denoiser.named_parameters() if weights.grad is None and weights.numel()]
     assert all(map(math.isfinite, losses)), f"the loss is not finite: {losses}"
     assert not idle, f"weights without a gradient: {', '.join(idle)}"
     assert losses[-1] < losses[0], f"the loss does not go down: {losses}"

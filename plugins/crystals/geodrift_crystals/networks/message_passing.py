@@ -126,7 +126,7 @@ class MessagePassing(nn.Module):
 
     def _answer(self, h: Tensor, z: State, edges: Edges, index: Tensor) -> State:
         place = self.frac_head(h).unflatten(-1, (3, self.asked))
-        place = place.squeeze(-1) if self.seen == 1 else place
+        place = place.mT.flatten(1) if self.seen == 1 else place
         pooled = h.new_zeros(z.samples, h.shape[-1]).index_add(0, index, h * edges.share.to(h))
         answers = {"species": self.species_head(h), "frac": place, "lattice": self.lattice_head(pooled)}
         return State({name: answers[name] for name in z}, z.layouts)
