@@ -70,7 +70,7 @@ def training(subject: Subject) -> None:
     model = Model.build(subject.model.config, subject.model.codec)
     model.denoiser.load_state_dict(subject.model.denoiser.state_dict())
     x, cond = model.codec.batch(subject.arrays, subject.everything)
-    tuner, losses = torch.optim.Adam(model.denoiser.parameters(), 1e-3), []
+    tuner, losses = torch.optim.Adam(model.denoiser.parameters(), 1e-4), []
     for _ in range(5):
         loss = Matching()(model.denoiser, x, cond, Streams.of(0, subject.everything)).total
         tuner.zero_grad()
