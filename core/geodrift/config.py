@@ -70,6 +70,8 @@ class Sample(Section):
         steps: Steps of the solver.
         guidance: Scale of classifier-free guidance; one is plain conditioning.
         temperature: Of the beliefs about classes; below one trades diversity for fidelity.
+        annealing: For each field whose velocity grows towards the data, its `slope`, and the share of the time `after`
+            which it does; see `geodrift.guidance.annealing`.
         batch_size: Samples at once.
         precision: Of the network, `32` or `bf16`.
     """
@@ -79,6 +81,7 @@ class Sample(Section):
     steps: int = Field(50, gt=0)
     guidance: float = Field(1.0, ge=0)
     temperature: float = Field(1.0, gt=0)
+    annealing: dict[str, Table] = Field(default_factory=dict)
     batch_size: int = Field(256, gt=0)
     precision: Literal["32", "bf16"] = "32"
 

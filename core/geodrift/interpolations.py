@@ -62,10 +62,16 @@ class BSquared(Latent):
 @latents.register("sin-squared")
 @dataclass(frozen=True)
 class SinSquared(Latent):
-    """:math:`\\gamma = \\sin^2 \\pi t`."""
+    """:math:`\\gamma = s \\sin^2 \\pi t`.
+
+    Arguments:
+        scale: :math:`s`, in units of the data; with the trigonometric way at most 1.
+    """
+
+    scale: Positive = 1.0
 
     def gamma(self, t: Tensor) -> Tensor:
-        return torch.square(torch.sin(math.pi * t))
+        return self.scale * torch.square(torch.sin(math.pi * t))
 
 
 @latents.register("zero")

@@ -17,6 +17,7 @@ from geodrift.config import Config
 from geodrift.denoiser import Denoise, Denoiser
 from geodrift.domain import Codec, Domain
 from geodrift.errors import InputError, unknown
+from geodrift.guidance.annealing import annealed
 from geodrift.guidance.cfg import ClassifierFree
 from geodrift.guidance.restricted import held
 from geodrift.guidance.temperature import Tempered
@@ -136,9 +137,9 @@ class Model:
         return drawn
 
     def guided(self, settings: configs.Sample, like: State, asked: Mapping[str, Tensor]) -> Denoise:
-        """The denoiser as it samples: guided, sharpened, and within what exact conditions allow."""
+        """The denoiser as it samples: guided, sharpened, annealed, and within what exact conditions allow."""
         denoise = Tempered(ClassifierFree(self.denoiser.eval(), settings.guidance), settings.temperature)
-        return held(denoise, self.codec, like, asked)
+        return held(annealed(denoise, settings.annealing), self.codec, like, asked)
 
     def generate(self, n: int, *, seed: int = 0, steps: int | None = None, **conditions: Asked) -> list[Any]:
         """Native objects.

@@ -30,6 +30,14 @@ class Prediction(ABC):
     def tempered(self, temperature: float) -> Any:
         """The prediction with its beliefs about classes sharpened; real numbers have none to sharpen."""
 
+    def hastened(self, factor: Tensor) -> Any:
+        """The same data, approached `factor` times as fast; of predictions that are told as a velocity.
+
+        Raises:
+            InputError: For one that is not.
+        """
+        raise InputError(f"{type(self).__name__} is no velocity, so its approach cannot be hastened")
+
 
 class Mix(NamedTuple):
     """The combination :math:`p a + q b` of two tensors, by numbers that broadcast against them."""
@@ -161,6 +169,9 @@ class Tangent(Prediction):
 
     def extrapolate(self, base: Tangent, scale: float) -> Tangent:
         return Tangent(base.v + scale * (self.v - base.v), self.left)
+
+    def hastened(self, factor: Tensor) -> Tangent:
+        return Tangent(factor * self.v, self.left / factor)
 
     def tempered(self, temperature: float) -> Tangent:
         return self

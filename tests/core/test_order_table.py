@@ -61,7 +61,7 @@ WEAK = {
 # They have no step of their own to measure: adaptive ones choose it, the others draw from laws or move classes alone;
 # along a Brownian path the order is a strong one, see test_driven.
 WITHOUT = {"ctmc", "reveal", "predictor-corrector", "bosh3", "dopri5", "dpm-12", "dpm-23", "dpm++-12", "dpm++-23"}
-WITHOUT |= {"driven-euler-maruyama", "adaptive-euler-maruyama"}
+WITHOUT |= {"driven-euler-maruyama", "adaptive-euler-maruyama", "renoise"}
 SPECS: dict[str, Callable[[int], dict[str, Any]]] = {
     "s4": lambda steps: {"kind": "s4", "snr": 0.0},  # without its corrector, which has a bias of its own
     "churn": lambda steps: {"kind": "churn", "gamma": 6 / steps},  # the same noise in all

@@ -29,6 +29,7 @@ from geodrift.solvers import (
     EulerMaruyama,
     Multistep,
     PredictorCorrector,
+    Renoise,
     Reveal,
     ReversibleHeun,
     RungeKutta,
@@ -172,7 +173,7 @@ def _refused(solver: Solver, process: Product) -> bool:
     if isinstance(solver, Reveal):
         return not any(isinstance(p, Jump) for p in parts) or any(isinstance(p, Jump) and p.states == 3 for p in parts)
     no_signal = any(isinstance(p, Affine | Bayesian) and p.schedule.alpha(torch.ones(())) < 1e-6 for p in parts)
-    if isinstance(solver, (Ancestral, CTMC)):
+    if isinstance(solver, (Ancestral, CTMC, Renoise)):
         return False
     whole = all(isinstance(p, Flow) for p in parts)
     if isinstance(solver, ReversibleHeun):  # with noise that grows so fast it needs more steps than these tests take

@@ -13,6 +13,7 @@ from geodrift.spaces import (
     Centred,
     Euclidean,
     Product,
+    Relative,
     Simplex,
     Space,
     Sphere,
@@ -36,6 +37,8 @@ SPACES: list[tuple[Space[torch.Tensor], tuple[int, ...]]] = [
     (SPD(), (2, 3, 2, 2)),
     (Simplex(), (5, 3)),
     (Simplex(), (4, 2, 6)),
+    (Relative(2.0), (3, 4, 2)),
+    (Relative(2.0).on(Padded.of(torch.tensor([4, 2, 1]))), (3, 4, 2)),
     (Centred(), (3, 4, 2)),
     (Centred().on(Padded.of(torch.tensor([4, 2, 1]))), (3, 4, 2)),
 ]
@@ -48,9 +51,10 @@ def test_laws(space: Space[torch.Tensor], shape: tuple[int, ...]) -> None:
     check_space(space, inner(space, z), 0.1 * v)
 
 
-def test_laws_of_centred_rows() -> None:
+@pytest.mark.parametrize("kind", [Centred, Relative])
+def test_laws_of_centred_rows(kind: type[Centred | Relative]) -> None:
     """As many rows as samples, so that the first sample is the first row."""
-    space = Centred(Ragged.of(torch.tensor([1, 3, 2])))
+    space = kind(layout=Ragged.of(torch.tensor([1, 3, 2])))
     check_space(space, torch.arange(12.0).reshape(6, 2).cos(), 0.1 * torch.arange(12.0).reshape(6, 2).sin())
 
 

@@ -26,6 +26,11 @@ from geodrift.rng import Streams
 from geodrift.state import State
 
 
+def _begun(t: Tensor, steps: int | None) -> Tensor:
+    """The times at which the steps that these fall in begin, of a process that is made of steps."""
+    return t if steps is None else torch.ceil(t * steps) / steps
+
+
 @objectives.register("matching")
 @dataclass(frozen=True)
 class Matching(Objective):
@@ -49,7 +54,7 @@ class Matching(Objective):
     def __call__(self, denoiser: Denoiser, x: Any, cond: Conditions, rng: Streams) -> Loss:
         process = denoiser.process
         process.admit(self.times.place(LATEST).float())
-        t = self.times.stratified(samples(x), x.device, rng)
+        t = _begun(self.times.stratified(samples(x), x.device, rng), process.steps)
         x = process.enter(x.check() if isinstance(x, State) else x, cond)
         draw = process.corrupt(x, t, rng, self.coupling.pair(process, x, cond, rng))
         seen = drop(self.coupling.left(cond), self.condition_dropout, rng, process.anchors)

@@ -106,7 +106,7 @@ class Geodesic(Flow):
 
     def loss(self, raw: Tensor, draw: Draw) -> Tensor:
         z = self.space.project(draw.z)  # where nothing exists zero need not be a point
-        return torch.square(self.space.tangent(z, raw) - self.heading(z, draw.x, draw.n))
+        return torch.square(self.space.tangent(z, raw - self.heading(z, draw.x, draw.n)))
 
     def velocity(self, p: Tangent, z: Tensor, t: Tensor) -> Tensor:
         return self.at(t, z).d_sigma * p.v
@@ -120,7 +120,7 @@ class Geodesic(Flow):
         raise InputError(f"a geodesic path on {self.space} has no score; its velocity it has")
 
     def kernel(self, p: Tangent, z: Tensor, t: Tensor, s: Tensor) -> Delta:
-        return Delta(self.space.exp(z, (self.at(s, z).sigma - p.left) * p.v))
+        return Delta(self.space.exp(z, (self.at(s, z).sigma - self.at(t, z).sigma) * p.v))
 
     def finish(self, p: Tangent, z: Tensor, rng: Streams) -> Tensor:
         return self.embedding.quantize(self.space.exp(z, -p.left * p.v))

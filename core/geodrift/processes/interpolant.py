@@ -11,11 +11,15 @@ kept by
    dz = (u - \varepsilon \nabla \log p)\,dt + \sqrt{2 \varepsilon}\,d\bar W,
 
 run from the data to the source and from the source to the data: `EulerMaruyama(scale=epsilon)` on times that ascend or
-descend. For learnt fields with excess losses :math:`\Delta_u` and :math:`\Delta_s` the divergence from the data is at
-most :math:`\Delta_u / \varepsilon + \varepsilon \Delta_s`, by Girsanov's theorem.
+descend. On a torus the source end is the image of :math:`y` nearest to :math:`x` and the state is taken modulo the
+period; that turns with the data, as all must there, where :math:`a + b = 1`, on the straight way.
+
+For learnt fields with excess losses :math:`\Delta_u` and :math:`\Delta_s` the divergence from the data is at most
+:math:`\Delta_u / \varepsilon + \varepsilon \Delta_s`, by Girsanov's theorem.
 
 References:
     | Stochastic Interpolants: A Unifying Framework for Flows and Diffusions (Albergo, Boffi, Vanden-Eijnden, 2023), https://arxiv.org/abs/2303.08797
+    | Open Materials Generation with Stochastic Interpolants (Höllmer et al., 2025), https://arxiv.org/abs/2502.02582
 """
 
 from __future__ import annotations
@@ -38,7 +42,7 @@ from geodrift.processes.process import Draw, Scored
 from geodrift.rng import Streams
 from geodrift.schedules.schedule import derivative
 from geodrift.sources import Normal, Source
-from geodrift.spaces import Euclidean, Space
+from geodrift.spaces import Euclidean, Space, Torus
 
 _LEAST_NOISE = 1e-12
 
@@ -61,7 +65,7 @@ class Transport(Prediction):
     Arguments:
         velocity: The drift :math:`u`, shaped like the state.
         noise: The expected latent :math:`\\eta`.
-        x: The expected data to first order, :math:`z - \\gamma \\eta - t v`; exact on straight ways.
+        x: The expected data to first order, :math:`z - \\gamma \\eta - t v`; exact on straight ways. Not wrapped.
     """
 
     velocity: Tensor
@@ -76,6 +80,9 @@ class Transport(Prediction):
 
     def tempered(self, temperature: float) -> Transport:
         return self
+
+    def hastened(self, factor: Tensor) -> Transport:
+        return Transport(factor * self.velocity, self.noise, self.x)
 
 
 @dataclass(frozen=True)
@@ -93,7 +100,10 @@ class Interpolant(Scored):
         head: What the first field is.
         data_std: Standard deviation of the embedded data and of the source, which scales what the network sees.
         axis: The axis of the channels, from the end: -1 for vectors, -4 for volumes `(B, C, D, H, W)`.
-        space: A vector space, onto which source and latent are projected.
+        space: A vector space, onto which source and latent are projected, or a torus.
+
+    Raises:
+        InputError: On a torus, for a way that scales its points.
     """
 
     splits = False
@@ -104,6 +114,16 @@ class Interpolant(Scored):
     data_std: float = 1.0
     axis: int = -1
     space: Space[Tensor] = field(default_factory=Euclidean)
+
+    def __post_init__(self) -> None:
+        t, way = torch.linspace(0, 1, 5, dtype=torch.float64), self.interpolation
+        if self.periodic and not torch.allclose(way.a(t) + way.b(t), torch.ones_like(t)):
+            raise InputError(f"{way} scales data and source, which {self.space} does not allow; choose linear")
+
+    @property
+    def periodic(self) -> bool:
+        """Whether the state is taken modulo a period."""
+        return isinstance(self.space, Torus)
 
     @property
     def scored(self) -> bool:  # type: ignore[override]
@@ -141,30 +161,34 @@ class Interpolant(Scored):
     def start(self, n: Tensor, rng: Streams, t: Any = 1.0) -> Tensor:
         at = self.scales(torch.as_tensor(t, dtype=n.dtype, device=n.device), n)
         y, latent = self._ends(n, n, rng)
-        return at.b * y + at.gamma * latent
+        return self.space.exp(y if self.periodic else at.b * y, at.gamma * latent)
 
     def corrupt(self, x: Tensor, t: Tensor, rng: Streams, n: Tensor | None = None) -> Draw:
         n, x = self.partner(x, rng) if n is None else n, self.embed(x)
         y, latent = self._ends(x, n, rng)
         at = self.scales(t, x)
-        return Draw(at.a * x + at.b * y + at.gamma * latent, x, self._join(y, latent), t)
+        y = x + self.space.log(x, y) if self.periodic else y
+        return Draw(self.space.exp(at.a * x + at.b * y, at.gamma * latent), x, self._join(y, latent), t)
 
     def mirror(self, draw: Draw) -> Draw:
         y, latent = self._split(draw.n)
         at = self.scales(draw.t, draw.z)
-        return Draw(draw.z - 2 * at.gamma * latent, draw.x, self._join(y, -latent), draw.t)
+        return Draw(self.space.exp(draw.z, -2 * at.gamma * latent), draw.x, self._join(y, -latent), draw.t)
 
     def inputs(self, z: Tensor, t: Tensor) -> Tensor:
+        if self.periodic:
+            return z
         at = self.scales(t, z)
         return z / torch.sqrt((at.a**2 + at.b**2) * self.data_std**2 + at.gamma**2)
 
     def resolve(self, raw: Tensor, z: Tensor, t: Tensor) -> Transport:
-        (first, noise), at = self._split(raw), self.scales(t, z)
+        (first, noise), at = self._fields(raw, z), self.scales(t, z)
         drift, mean = self.head.velocities(first, at.d_gamma * noise)
         return Transport(drift, noise, z - at.gamma * noise - trailing(t, z) * mean)
 
     def loss(self, raw: Tensor, draw: Draw) -> Tensor:
-        (first, noise), (y, latent), at = self._split(raw), self._split(draw.n), self.scales(draw.t, draw.z)
+        (first, noise), (y, latent) = self._fields(raw, draw.z), self._split(draw.n)
+        at = self.scales(draw.t, draw.z)
         target = self.head.target(at.d_a * draw.x + at.d_b * y, at.d_gamma * latent)
         return (first**2 + noise**2) / 2 - target * first - latent * noise
 
@@ -184,14 +208,18 @@ class Interpolant(Scored):
         return torch.full_like(trailing(t, z), 2)
 
     def kernel(self, p: Transport, z: Tensor, t: Tensor, s: Tensor) -> Kernel:
-        return Delta(z + trailing(s - t, z) * p.velocity)
+        return Delta(self.space.exp(z, trailing(s - t, z) * p.velocity))
 
     def finish(self, p: Transport, z: Tensor, rng: Streams) -> Tensor:
-        return self.embedding.quantize(p.x)
+        return self.embedding.quantize(self.space.project(p.x))
 
     def _ends(self, x: Tensor, n: Tensor, rng: Streams) -> tuple[Tensor, Tensor]:
         y, latent = self.interpolation.ends(x, n, rng)
-        return y, self.space.project(latent)
+        return y, self.space.tangent(y, latent)
+
+    def _fields(self, raw: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+        first, noise = self._split(raw)
+        return self.space.tangent(z, first), self.space.tangent(z, noise)
 
     def _split(self, both: Tensor) -> tuple[Tensor, Tensor]:
         first, second = both.chunk(2, self.axis)

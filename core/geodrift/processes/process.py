@@ -45,6 +45,8 @@ class Process(ABC):
     space: Space[Any]
     anchors: frozenset[str] = frozenset()
     """Names of the conditions that are part of the path, which guidance and training never drop."""
+    steps: int | None = None
+    """The number of equal steps that it is made of, in training and in sampling; none where any will do."""
 
     @property
     def categorical(self) -> bool:

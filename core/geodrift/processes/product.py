@@ -58,6 +58,10 @@ class Product(Process):
         return next((part.clock for part in self.parts.values() if part.clock is not None), None)
 
     @property
+    def steps(self) -> int | None:  # type: ignore[override]
+        return next((part.steps for part in self.parts.values() if part.steps is not None), None)
+
+    @property
     def anchors(self) -> frozenset[str]:  # type: ignore[override]
         return frozenset().union(*(part.anchors for part in self.parts.values()))
 

@@ -103,6 +103,8 @@ class VonMisesFlow(Process):
         return 3, 1
 
     def admit(self, times: Tensor) -> None:
+        if times.ndim == 0:
+            return  # the latest time of training, which is always one of a step
         places = (1 - times) * self.steps
         if len(times) != self.steps or bool((places - places.round()).abs().max() > 1e-6):
             raise InputError(

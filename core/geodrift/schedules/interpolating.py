@@ -37,7 +37,7 @@ class Cosine(Schedule):
     """The quarter circle: :math:`\\alpha = \\cos(\\pi t / 2)`, :math:`\\sigma = \\sin(\\pi t / 2)`."""
 
     def alpha(self, t: Tensor) -> Tensor:
-        return torch.cos(0.5 * math.pi * t)
+        return torch.sin(0.5 * math.pi * (1 - t))  # exactly zero at one, where a cosine is rounding of either sign
 
     def sigma(self, t: Tensor) -> Tensor:
         return torch.sin(0.5 * math.pi * t)

@@ -7,6 +7,7 @@ from geodrift.solvers.ctmc import CTMC
 from geodrift.solvers.driven import AdaptiveEulerMaruyama, DrivenEulerMaruyama
 from geodrift.solvers.exponential import Multistep, Singlestep, UniPC
 from geodrift.solvers.langevin import EulerMaruyama, Langevin, PredictorCorrector
+from geodrift.solvers.renoise import Renoise
 from geodrift.solvers.reveal import Reveal
 from geodrift.solvers.reversible import ReversibleHeun
 from geodrift.solvers.runge_kutta import RungeKutta, euler, heun, midpoint, rk4
@@ -26,6 +27,7 @@ __all__ = [
     "Langevin",
     "Multistep",
     "PredictorCorrector",
+    "Renoise",
     "Reveal",
     "ReversibleHeun",
     "RungeKutta",

@@ -5,6 +5,7 @@ from geodrift.spaces.categorical import Categorical
 from geodrift.spaces.centred import Centred
 from geodrift.spaces.euclidean import Euclidean
 from geodrift.spaces.product import Product
+from geodrift.spaces.relative import Relative
 from geodrift.spaces.simplex import Simplex
 from geodrift.spaces.space import Space
 from geodrift.spaces.spd import SPD
@@ -20,6 +21,7 @@ __all__ = [
     "Centred",
     "Euclidean",
     "Product",
+    "Relative",
     "Simplex",
     "Space",
     "Sphere",

@@ -1,6 +1,7 @@
 """Laws, exact denoisers and measures that the tests of the core and of plugins share."""
 
 from geodrift.testing import geodesic as _geodesic  # noqa: F401 - registers its exact denoisers
+from geodrift.testing import periodic as _periodic  # noqa: F401 - registers its exact denoisers
 from geodrift.testing import wrapped as _wrapped  # noqa: F401 - registers its exact denoisers
 from geodrift.testing.assertions import (
     Counted,

@@ -63,14 +63,14 @@ def _(space: Torus, z: Tensor, x: Tensor, std: Tensor | None, kappa: Tensor) -> 
     b = blur.reshape(1, -1, *(1,) * (z.ndim - 1))
     images = torch.arange(-_IMAGES, _IMAGES + 1).to(z) * space.period
     delta, half = space.log(x, z)[..., None] + images, (kappa * space.period / 2)[..., None]
-    log_mass, centre = _box(delta, half, b)
+    log_mass, centre = box(delta, half, b)
     heading = (torch.softmax(log_mass, -1) * (delta - centre)).sum(-1) / kappa
     return Known(
         (torch.logsumexp(log_mass, -1) - torch.log(kappa * space.period)).movedim(1, -1), heading.movedim(1, -1)
     )
 
 
-def _box(delta: Tensor, half: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+def box(delta: Tensor, half: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """Log-mass of a centred normal law of spread `b` between `delta - half` and `delta + half`, and its mean there."""
     near = delta.abs()
     top, bottom = (half - near) / b, (-half - near) / b

@@ -14,11 +14,13 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from geodrift.denoiser import Conditions
+from geodrift.layout import trailing
 from geodrift.parametrization import Linear
 from geodrift.prediction import Located
-from geodrift.processes import Affine, Bayesian, Geodesic, Given, Jump, Process, Product, Wrapped
+from geodrift.processes import Affine, Bayesian, Geodesic, Given, Interpolant, Jump, Process, Product, Wrapped
 from geodrift.processes.families import Categorical, Gaussian
-from geodrift.processes.periodic import polar
+from geodrift.processes.periodic import polar, turn
+from geodrift.processes.von_mises import VonMisesFlow
 from geodrift.state import State
 
 _SURE = 1e3  # the logit of what is known
@@ -54,13 +56,30 @@ def _(part: Bayesian, x: Tensor, z: Tensor, t: Tensor) -> Tensor:
     p = family.resolve(z.new_zeros(*x.shape, family.channels[1]), z, at)
     if isinstance(p, Located):
         return -_SURE * torch.square(p.points - embedded[..., None, :]).sum(-1)
-    (a, b), (u, v) = polar(z)[0].unbind(-1), embedded.unbind(-1)
-    return _SURE * torch.stack((a * u + b * v, a * v - b * u), -1)
+    return _SURE * _ahead(embedded, z)
+
+
+@answer.register
+def _(part: VonMisesFlow, x: Tensor, z: Tensor, t: Tensor) -> Tensor:
+    ahead = _ahead(part.embedding.embed(x).to(z), z)
+    return torch.atan2(ahead[..., 1:], ahead[..., :1])
+
+
+def _ahead(point: Tensor, z: Tensor) -> Tensor:
+    """A point of the circle, seen from the direction of the evidence."""
+    back = polar(z)[0] * torch.tensor([1.0, -1.0]).to(z)
+    return turn(back, point)
 
 
 @answer.register
 def _(part: Geodesic, x: Tensor, z: Tensor, t: Tensor) -> Tensor:
     return -part.space.log(z, part.embedding.embed(x).to(z)) / part.at(t.to(z), z).sigma
+
+
+@answer.register
+def _(part: Interpolant, x: Tensor, z: Tensor, t: Tensor) -> Tensor:
+    velocity = -part.space.log(z, part.embed(x).to(z)) / trailing(t.to(z), z)
+    return torch.cat([velocity, torch.zeros_like(velocity)], part.axis)
 
 
 @answer.register

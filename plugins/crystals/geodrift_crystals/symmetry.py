@@ -3,7 +3,7 @@ r"""The symmetries of crystals: the order of atoms, the origin of the cell, the 
 A translation moves all positions of a crystal alike, :math:`f \mapsto f + s \bmod 1`; a belief about an angle
 :math:`2\pi f`, a vector :math:`(x, y)` for each coordinate, turns with it. What a network answers about positions is
 relative to them, a displacement or a velocity, and stays. A lattice in the polar chart or as lengths and angles has no
-orientation; nine entries turn with it, as do those that a network answers.
+orientation; nine entries turn with it, as do those that a network answers, once or several times.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ def translated(state: State, rng: Streams) -> State:
 def rotated(state: State, rng: Streams) -> State:
     """The crystals in other orientations, rotated and reflected, each by its own matrix."""
     lattice = state["lattice"]
-    if lattice.shape[-1] != Matrix.size:
+    if lattice.shape[-1] % Matrix.size:
         return state
     drawn = rng.normal(torch.zeros(len(rng), 3, 3, dtype=lattice.dtype, device=lattice.device))
     turn, _ = torch.linalg.qr(drawn)
-    return state.replace({"lattice": (lattice.reshape(-1, 3, 3) @ turn).flatten(1)})
+    return state.replace({"lattice": (lattice.reshape(len(lattice), -1, 3, 3) @ turn[:, None]).flatten(1)})
 
 
 def unmoved(state: State, rng: Streams) -> State:

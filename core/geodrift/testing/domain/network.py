@@ -70,14 +70,14 @@ def training(subject: Subject) -> None:
     model = Model.build(subject.model.config, subject.model.codec)
     model.denoiser.load_state_dict(subject.model.denoiser.state_dict())
     x, cond = model.codec.batch(subject.arrays, subject.everything)
-    tuner, losses = torch.optim.Adam(model.denoiser.parameters(), 1e-3), []
+    tuner, losses = torch.optim.Adam(model.denoiser.parameters(), 1e-4), []
     for _ in range(5):
         loss = Matching()(model.denoiser, x, cond, Streams.of(0, subject.everything)).total
         tuner.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         tuner.step()
         losses.append(float(loss.detach()))
-    idle = [name for name, weights in model.denoiser.named_parameters() if weights.grad is None]
+    idle = [name for name, weights in model.denoiser.named_parameters() if weights.grad is None and weights.numel()]
     assert all(map(math.isfinite, losses)), f"the loss is not finite: {losses}"
     assert not idle, f"weights without a gradient: {', '.join(idle)}"
     assert losses[-1] < losses[0], f"the loss does not go down: {losses}"

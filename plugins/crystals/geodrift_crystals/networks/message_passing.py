@@ -65,6 +65,14 @@ class Layer(nn.Module):
         return h + change
 
 
+class Head(nn.Linear):
+    """A linear layer, perhaps to no channels: nothing is asked about species that are given."""
+
+    def reset_parameters(self) -> None:
+        if self.out_features:
+            super().reset_parameters()
+
+
 class MessagePassing(nn.Module):
     """Maps a noisy crystal to what is asked about its species, coordinates and lattice.
 
@@ -104,7 +112,7 @@ class MessagePassing(nn.Module):
         self.clock = Clock(hidden, conditions or {})
         self.layers = nn.ModuleList(Layer(hidden, 6 * harmonics) for _ in range(layers))
         self.norm = nn.LayerNorm(hidden)
-        self.species_head = nn.Linear(hidden, species[1])
+        self.species_head = Head(hidden, species[1])
         self.frac_head = _zero(nn.Linear(hidden, 3 * self.asked))
         self.lattice_head = nn.Sequential(nn.Linear(hidden, hidden), nn.SiLU(), _zero(nn.Linear(hidden, lattice[1])))
 
@@ -128,7 +136,7 @@ class MessagePassing(nn.Module):
 
     def _answer(self, h: Tensor, z: State, edges: Edges, index: Tensor) -> State:
         place = self.frac_head(h).unflatten(-1, (3, self.asked))
-        place = place.squeeze(-1) if self.seen == 1 else place
+        place = place.mT.flatten(1) if self.seen == 1 else place
         pooled = h.new_zeros(z.samples, h.shape[-1]).index_add(0, index, h * edges.share.to(h))
         lattice = self.cell.answer(self.lattice_head(pooled), z["lattice"])
         answers = {"species": self.species_head(h), "frac": place, "lattice": lattice}
