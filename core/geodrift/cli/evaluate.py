@@ -111,17 +111,25 @@ def described(
 
 
 def show(metrics: Sequence[Metric]) -> None:
-    """The table of figures, and below it how they were measured where that can differ."""
-    controlled = any(m.controls for m in metrics)
-    columns = ("metric", "value", "95 % interval", "floor", "n", "better", *(["controls"] if controlled else []))
+    """The table of figures, that of controls, and below how they were measured where that can differ."""
+    columns = ("metric", "value", "95 % interval", "floor", "n", "better")
     rows = [
         (m.name, f"{m.value:.4g}", f"{m.low:.4g} – {m.high:.4g}", _number(m.floor), f"{m.n:,}", m.better.value)
-        + ((", ".join(f"{name} {value:.4g}" for name, value in m.controls.items()),) if controlled else ())
         for m in metrics
     ]
     table(columns, rows, numbers=(1, 2, 3, 4))
+    _beside(metrics)
     for protocol in dict.fromkeys(m.protocol for m in metrics if m.protocol):
         print(f"{', '.join(m.name for m in metrics if m.protocol == protocol)}: {protocol}")
+
+
+def _beside(metrics: Sequence[Metric]) -> None:
+    """The figures beside those of predictors that learn nothing, where there are any."""
+    names = list(dict.fromkeys(name for m in metrics for name in m.controls))
+    rows = [(m.name, f"{m.value:.4g}", *(_number(m.controls.get(n)) for n in names)) for m in metrics if m.controls]
+    if rows:
+        print("Controls, which learn nothing or next to nothing:")
+        table(("metric", "value", *names), rows, numbers=range(1, 2 + len(names)))
 
 
 def _number(value: float | None) -> str:

@@ -14,7 +14,7 @@ from geodrift.metric import Metric
 from geodrift_crystals.controls import Controls
 from geodrift_crystals.metrics import charges, energy
 from geodrift_crystals.metrics.generation import evaluate_generation
-from geodrift_crystals.metrics.pairing import paired
+from geodrift_crystals.metrics.pairing import paired, predicts
 from geodrift_crystals.metrics.prediction import Groups, evaluate_prediction
 from geodrift_crystals.metrics.relaxation import evaluate_relaxation
 from geodrift_crystals.metrics.settings import Settings
@@ -22,7 +22,7 @@ from geodrift_crystals.metrics.validity import VOLUME, structurally_valid
 
 Samples = Sequence[Structure | None]
 
-_CONTROLLED = 4000  # samples of a control in structure prediction; with more, it sees fewer references
+_CONTROLLED = 10_000  # samples of a control in structure prediction; with more, it sees fewer references
 _WHATEVER_N = frozenset({"struct_valid", "comp_valid", "valid"})  # figures that do not depend on the number
 
 
@@ -48,7 +48,7 @@ def evaluate(
         energy.described()  # a missing package is better known before the work than after it
     if len(samples) == 0:
         return []
-    if settings.task == "csp":
+    if (settings.task or ("csp" if predicts(samples) else "generation")) == "csp":
         return _prediction(samples, reference, training, settings)
     return _generation(samples, reference, training, settings)
 
@@ -102,19 +102,22 @@ def _generation(
 def _prediction(
     samples: Samples, reference: Sequence[Structure], training: Sequence[Structure], settings: Settings
 ) -> list[Metric]:
+    pairs = paired(samples, reference)
+    k = min(pairs.most, settings.k or pairs.most)
+
     def figures(groups: Groups, real: Sequence[Structure]) -> list[Metric]:
-        found = evaluate_prediction(groups, real, settings)
+        found = evaluate_prediction(groups, real, settings, pairs.how)
         return found + _relaxation([sample for group in groups for sample in group], real, settings)
 
-    found = figures(paired(samples, reference, settings.k), reference)
+    found = figures(pairs.first(k), reference)
     if not training or not settings.controls:
         return found
     order = np.random.default_rng(settings.seed).permutation(len(reference))
-    chosen = [reference[i] for i in sorted(order[: max(1, _CONTROLLED // settings.k)])]
+    chosen = [reference[i] for i in sorted(order[: max(1, _CONTROLLED // k)])]
     controls = Controls.fit(training)
     compositions = [[element.symbol for element in structure.species] for structure in chosen]
     for name in controls.predictors:
-        control: Groups = controls.predict(name, compositions, settings.k, settings.seed)
+        control: Groups = controls.predict(name, compositions, k, settings.seed)
         found = _beside(found, name, figures(control, chosen))
     return found
 
