@@ -177,14 +177,15 @@ def preset(name: str, domain: str | None = None) -> tuple[Domain, Path]:
 
 def settings(name: str, domain: str | None = None, changes: Sequence[str] = ()) -> Config:
     """The resolved config of a preset, or of a TOML file, with changes."""
-    path = Path(name) if name.endswith(".toml") else preset(name, domain)[1] / "config.toml"
+    found = None if name.endswith(".toml") else preset(name, domain)
+    path = Path(name) if found is None else found[1] / "config.toml"
     table = configs.parse(path)
     parent = table.pop("extends", None)
     if not isinstance(parent, str | None):
         raise InputError(f"{path}: extends: the name of a preset, not {parent!r}")
     if parent is not None:
         table = configs.merge(configs.parse(preset(parent, domain)[1] / "config.toml"), table)
-    config = configs.resolve({"domain": domain, **table}, str(path))
+    config = configs.resolve({"domain": found[0].name if found else domain, **table}, str(path))
     if domain is not None and config.domain != domain:
         raise InputError(f"{path}: a config of {config.domain}, not of {domain}")
     return configs.changed(config, changes)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from geodrift import caching
 from geodrift.cli.console import emit, note, table
 from geodrift.cli.options import pairs
 from geodrift.errors import InputError
@@ -44,11 +46,22 @@ def evaluate(
     found = find(domain)
     objects = found.samples(samples)
     real, seen = Data.read(found, reference, "--where", where), Data.read(found, train, "--train-where", train_where)
-    metrics = measure(found, objects, real, seen, option, jobs)
+    with resumable():
+        metrics = measure(found, objects, real, seen, option, jobs)
     document = {"samples": str(samples), **described(found, real, seen, option, metrics)}
     path = measured(document, samples, out)
     emit(document) if json else show(metrics)
     note(f"written to {path}")
+
+
+@contextmanager
+def resumable() -> Iterator[None]:
+    """A stretch of work after whose interruption it is said where what is done is kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        note(f"geodrift: stopped; what is kept in {caching.folder()} is not computed again by the same command")
+        raise typer.Exit(130) from None
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from geodrift_crystals.metrics.prediction import Groups, evaluate_prediction
 from geodrift_crystals.metrics.relaxation import evaluate_relaxation
 from geodrift_crystals.metrics.settings import Settings
 from geodrift_crystals.metrics.validity import VOLUME, structurally_valid
+from geodrift_crystals.structures import FAILED
 
 Samples = Sequence[Structure | None]
 
@@ -48,9 +49,24 @@ def evaluate(
         energy.described()  # a missing package is better known before the work than after it
     if len(samples) == 0:
         return []
+    return _explained(_figures(samples, reference, training, settings), samples)
+
+
+def _figures(
+    samples: Samples, reference: Sequence[Structure], training: Sequence[Structure], settings: Settings
+) -> list[Metric]:
     if (settings.task or ("csp" if predicts(samples) else "generation")) == "csp":
         return _prediction(samples, reference, training, settings)
     return _generation(samples, reference, training, settings)
+
+
+def _explained(figures: Sequence[Metric], samples: Samples) -> list[Metric]:
+    """The figures, with a word about samples that are no crystals at the first of them."""
+    reasons = [str(s.properties[FAILED]) for s in samples if s is not None and FAILED in s.properties]
+    if not reasons:
+        return list(figures)
+    told = f"{len(reasons):,} of {len(samples):,} samples are no crystals; the first: {reasons[0]}"
+    return [replace(m, protocol="; ".join(filter(None, (m.protocol, told)))) for m in figures[:1]] + list(figures[1:])
 
 
 def glance(samples: Sequence[Any]) -> dict[str, float]:

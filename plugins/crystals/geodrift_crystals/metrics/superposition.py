@@ -12,6 +12,8 @@ References:
 from __future__ import annotations
 
 import itertools
+import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -50,7 +52,9 @@ class Cell:
     def of(cls, structure: Structure) -> Cell:
         """The Niggli cell of a structure as the matcher finds it, or its own when that is too degenerate to reduce."""
         try:
-            reduced = structure.get_reduced_structure(reduction_algo="niggli").get_primitive_structure()
+            reduced = structure.get_reduced_structure(reduction_algo="niggli")
+            whole = math.gcd(*Counter(site.specie.Z for site in reduced).values())
+            reduced = reduced.get_primitive_structure() if whole > 1 else reduced  # else no smaller cell can hold it
         except (ValueError, ArithmeticError, IndexError, np.linalg.LinAlgError):
             reduced = structure
         kinds = np.array([site.specie.Z for site in reduced], np.int64)
