@@ -51,7 +51,7 @@ class Request:
     seed: int = 0
     conditions: dict[str, Asked] = field(default_factory=dict)
     formats: Sequence[str] = ()
-    like: Likeness = Likeness()
+    like: Likeness = field(default_factory=Likeness)
 
     def check(self) -> None:
         """Raise `InputError` now for what could only fail later."""
@@ -79,7 +79,9 @@ class Request:
         settings = self.model.config.sample
         share = self.n / (math.ceil(self.n / settings.batch_size) * settings.steps)
         watch = partial(_advance, tick, share)
-        chunks = self.model.stream(range(self.n), seed=self.seed, conditions=self.like.joined(self.conditions), watch=watch)
+        chunks = self.model.stream(
+            range(self.n), seed=self.seed, conditions=self.like.joined(self.conditions), watch=watch
+        )
         finished = _finished(chunks, partial(tick, share), settings.batch_size)
         spent = time.perf_counter() - wall, time.process_time() - cpu
         return Run(self, finished, self.model.denoiser.calls - calls, *spent)

@@ -1,4 +1,4 @@
-r"""Samples that are like given objects in what holds exactly: structures of the same compositions, graphs of equal size.
+r"""Samples that are like given objects in what holds exactly: crystals of the same compositions, graphs of equal size.
 
 Objects are asked for one after another, and again from the first: sample `i` is like object `i mod n`, whatever the
 batches. So a run of `k n` samples has `k` of each object, and begins with the run of `n` samples.

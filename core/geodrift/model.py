@@ -97,7 +97,7 @@ class Model:
             indices: Numbers of the samples.
             seed: Of the run.
             settings: Solver, grid, steps, guidance and batch size; the model's own by default.
-            conditions: What to ask for, by name: a number in the condition's unit, a text that the codec knows, or rows.
+            conditions: What to ask for, by name: a number in its unit, a text that the codec knows, or rows.
             watch: Called after every step of the solver.
         """
         settings = settings or self.config.sample

@@ -13,6 +13,7 @@ from pymatgen.core import Lattice, Structure
 from geodrift_crystals.files import read
 from geodrift_crystals.metrics.matching import PREDICTION, SAME, Tolerances
 from geodrift_crystals.metrics.superposition import Cell, largest
+from geodrift_crystals.structures import Unrepresentable, niggli
 
 
 def strained(structure: Structure, scale: float, seed: int) -> Structure:
@@ -46,7 +47,8 @@ def check(structures: list[Structure], tolerances: Tolerances) -> tuple[int, int
 
 @pytest.mark.parametrize("tolerances", [PREDICTION, SAME], ids=["prediction", "sameness"])
 def test_the_matchers_numbers(crystals: list[Structure], tolerances: Tolerances) -> None:
-    hexagonal = Structure.from_spacegroup("P6_3mc", Lattice.hexagonal(3.82, 6.26), ["Zn", "S"], [[1/3, 2/3, 0], [1/3, 2/3, 0.375]])  # fmt: skip
+    places = [[1 / 3, 2 / 3, 0], [1 / 3, 2 / 3, 0.375]]
+    hexagonal = Structure.from_spacegroup("P6_3mc", Lattice.hexagonal(3.82, 6.26), ["Zn", "S"], places)
     matched, unmatched = check([*crystals, hexagonal, crystals[2], hexagonal, *crystals[2:5]] * 2, tolerances)
     assert matched > 8
     assert unmatched > 2
@@ -71,3 +73,11 @@ def test_many_atoms_are_looked_at_in_parts(crystals: list[Structure], monkeypatc
     whole = PREDICTION(one, other)
     monkeypatch.setattr("geodrift_crystals.metrics.superposition._MOST", 30)
     assert PREDICTION(one, other) == whole < 0.2
+
+
+def test_a_lattice_that_is_too_flat_matches_nothing(crystals: list[Structure]) -> None:
+    """pymatgen's reduction of such a cell takes all the memory there is."""
+    flat = Structure(Lattice.tetragonal(1e-4, 1e7), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    assert np.isnan(PREDICTION(Cell.of(flat), Cell.of(crystals[0])))
+    with pytest.raises(Unrepresentable, match="a cell too flat to be reduced"):
+        niggli(flat)

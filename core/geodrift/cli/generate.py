@@ -34,7 +34,9 @@ def generate(
     solver: Annotated[str | None, typer.Option(help="A solver; its options by --set sample.solver.KEY=…")] = None,
     guidance: Annotated[float | None, typer.Option(min=0, help="Guidance scale; 1 is plain conditioning.")] = None,
     condition: Annotated[list[str] | None, typer.Option(help="What to ask for: key=value.")] = None,
-    like: Annotated[Path | None, typer.Option(help="Objects to be like, one by one: their compositions, sizes.")] = None,
+    like: Annotated[
+        Path | None, typer.Option(help="Objects to be like, one by one: their compositions, sizes.")
+    ] = None,
     like_where: Annotated[list[str] | None, typer.Option(help="Rows of --like: key=value.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same samples.")] = 0,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Samples at once; does not change them.")] = None,

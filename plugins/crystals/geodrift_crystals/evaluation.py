@@ -19,7 +19,7 @@ from geodrift_crystals.metrics.prediction import Groups, evaluate_prediction
 from geodrift_crystals.metrics.relaxation import evaluate_relaxation
 from geodrift_crystals.metrics.settings import Settings
 from geodrift_crystals.metrics.validity import VOLUME, structurally_valid
-from geodrift_crystals.structures import FAILED
+from geodrift_crystals.structures import FAILED, Unrepresentable, adopted
 
 Samples = Sequence[Structure | None]
 
@@ -33,7 +33,7 @@ def evaluate(
     """All figures of these crystals; those that need an absent (empty) reference are left out.
 
     Arguments:
-        samples: Structures, None for one that could not be built.
+        samples: Structures or ASE's atoms, None for one that could not be built.
         reference: Held-out structures; in structure prediction those that the samples predict.
         training: What the model has seen, for novelty and controls.
         options: See `geodrift_crystals.metrics.settings.Settings`.
@@ -43,8 +43,9 @@ def evaluate(
             the reference.
     """
     settings = Settings.of(options)
-    for name, part in (("samples", samples), ("reference", reference), ("training", training)):
-        _check(name, part)
+    samples, reference, training = (
+        _adopted(name, part) for name, part in (("samples", samples), ("reference", reference), ("training", training))
+    )
     if settings.energy or settings.relax:
         energy.described()  # a missing package is better known before the work than after it
     if len(samples) == 0:
@@ -79,16 +80,26 @@ def glance(samples: Sequence[Any]) -> dict[str, float]:
     return {name: sum(flags) / len(samples) for name, flags in found.items()}
 
 
-def _check(name: str, structures: Sequence[Any]) -> None:
-    for i, structure in enumerate(structures):
-        if structure is None and name == "samples":
+def _adopted(name: str, things: Sequence[Any]) -> list[Any]:
+    """The structures, also of ASE's atoms, when all of them can be measured."""
+    found = [
+        None if thing is None and name == "samples" else _structure(name, i, thing) for i, thing in enumerate(things)
+    ]
+    for i, structure in enumerate(found):
+        if structure is None:
             continue
-        if not isinstance(structure, Structure):
-            raise InputError(f"{name}: number {i} is no crystal structure but {type(structure).__name__}")
         if not structure.is_ordered:
             raise InputError(f"{name}: number {i}, {structure.formula}, is disordered; order its sites")
         if name != "samples" and not (len(structure) and structure.volume >= VOLUME):
             raise InputError(f"{name}: number {i} has no atoms, or a cell without volume; leave it out")
+    return found
+
+
+def _structure(name: str, place: int, thing: Any) -> Structure:
+    try:
+        return adopted(thing)
+    except Unrepresentable:
+        raise InputError(f"{name}: number {place} is no crystal structure but {type(thing).__name__}") from None
 
 
 def _generation(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Protocol
 
+import numpy as np
 from pymatgen.core import Structure
 
 from geodrift_crystals.structures import formula, symbols
@@ -74,7 +75,7 @@ def cif(sample: Sample, symprec: float) -> str:
 def frame(sample: Sample, symprec: float) -> str:
     """A frame of extended XYZ, positions in Å."""
     structure = sample.structure
-    lattice = " ".join(f"{value:.10f}" for value in structure.lattice.matrix.ravel())
+    lattice = " ".join(f"{value:.10f}" for value in np.round(structure.lattice.matrix.ravel(), 10) + 0.0)  # −0 is 0
     head = (
         f'Lattice="{lattice}" Properties=species:S:1:pos:R:3 sample={sample.index} space_group="{sample.group}" '
         f'space_group_number={sample.number} symprec={symprec} {_like(sample)}pbc="T T T"'

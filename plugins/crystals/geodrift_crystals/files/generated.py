@@ -53,7 +53,9 @@ def invalid(folder: Path) -> list[Invalid]:
         return []
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            return [Invalid(int(r["index"]), r["formula"], r["reason"], r.get(LIKE) or "") for r in csv.DictReader(file)]
+            return [
+                Invalid(int(r["index"]), r["formula"], r["reason"], r.get(LIKE) or "") for r in csv.DictReader(file)
+            ]
     except (OSError, KeyError, TypeError, ValueError):
         raise InputError(
             f"{path}: not the list that `geodrift generate` wrote; its columns are {', '.join(_HEAD[:3])}"

@@ -1,8 +1,8 @@
 r"""Which samples predict the structure of which reference.
 
 Samples that were generated with `--like` name the reference whose composition they were asked to have, and so do
-samples all of whose own `material_id` are among the reference's. Otherwise the order decides where it fits, the first `k`
-samples belonging to the first reference, and else the composition: samples of one are dealt out to its references.
+samples all of whose own `material_id` are among the reference's. Otherwise the order decides where it fits, the first
+`k` samples belonging to the first reference, and else the composition: samples of one are dealt out to its references.
 """
 
 from __future__ import annotations
@@ -70,7 +70,9 @@ def paired(samples: Sequence[Structure | None], reference: Sequence[Structure]) 
 def _property(samples: Sequence[Structure | None], key: str) -> list[str] | None:
     """This property of all samples, empty where one is no crystal; None when one that is has none."""
     found = [str(sample.properties.get(key, "")) if sample is not None else "" for sample in samples]
-    built = [n for n, sample in zip(found, samples, strict=True) if sample is not None and FAILED not in sample.properties]
+    built = [
+        n for n, sample in zip(found, samples, strict=True) if sample is not None and FAILED not in sample.properties
+    ]
     return found if built and all(built) else None
 
 
@@ -94,13 +96,14 @@ def _unnamed(samples: Sequence[Structure | None], reference: Sequence[Structure]
     if in_order and not _wrong(in_order, reference):
         return Pairs(in_order, "by their order")
     dealt = _dealt(samples, reference)
-    count = sum(map(len, dealt))
-    if 2 * count <= len(samples):
-        wrong = _wrong(in_order, reference)
-        first = f" ({wrong[0][0]} for {wrong[0][1]})" if wrong else ""
-        what = f"{len(samples) - count} of {len(samples)} samples are of the composition of no reference{first}"
+    strays = len(samples) - sum(map(len, dealt))
+    if 2 * strays >= len(samples):
+        known = set(map(formula, reference))
+        first = next((formula(s) for s in samples if s and formula(s) not in known), "none of them a crystal")
+        what = f"{strays} of {len(samples)} samples are of the composition of no reference, such as {first}"
         raise InputError(f"task csp: {what}; give the reference that they predict")
-    return Pairs(dealt, "by composition")
+    left = f"; {strays:,} samples are of the composition of none and left out" if strays else ""
+    return Pairs(dealt, f"by composition{left}")
 
 
 def _dealt(samples: Sequence[Structure | None], reference: Sequence[Structure]) -> list[Group]:

@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 from pymatgen.core import Lattice, Structure
 from scipy.optimize import linear_sum_assignment
 
+from geodrift_crystals.structures import FLATTEST, flatness
+
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Measure = Callable[[Floats], Floats]
@@ -32,6 +34,7 @@ _FAR = 1e20  # squared, of sites that must not meet: pymatgen's
 _SKEW = 0.5 + 1e-9  # of a reduced basis
 _IMAGES = np.array(list(itertools.product((-1.0, 0.0, 1.0), repeat=3)))
 _MOST = 2**18  # pairs of sites looked at together
+_POINTS = 2**18  # of a lattice that are looked at
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ class Cell:
     def of(cls, structure: Structure) -> Cell:
         """The Niggli cell of a structure as the matcher finds it, or its own when that is too degenerate to reduce."""
         try:
+            if flatness(structure.lattice.matrix) > FLATTEST:
+                raise ArithmeticError("a cell too flat to be reduced")
             reduced = structure.get_reduced_structure(reduction_algo="niggli")
             whole = math.gcd(*Counter(site.specie.Z for site in reduced).values())
             reduced = reduced.get_primitive_structure() if whole > 1 else reduced  # else no smaller cell can hold it
@@ -134,19 +139,33 @@ def _displaced(averages: Floats, scale: Floats, apart: Floats, wrong: Flags, sit
 
 
 def _maps(mine: Floats, theirs: Floats, length: float, angle: float) -> Floats:
-    """Bases of one lattice, `(M, 3, 3)`, that are like the basis of the other and span the same volume."""
+    """Bases of one lattice, `(M, 3, 3)`, that are like the basis of the other and span the same volume.
+
+    Raises:
+        ArithmeticError: When the lattice is so flat that its vectors are too many.
+    """
     lengths = np.linalg.norm(theirs, axis=1)
-    reach = np.floor(lengths.max() * (1 + length) * np.linalg.norm(np.linalg.inv(mine), axis=0) + 1e-9).astype(int)
-    whole = np.array(list(itertools.product(*(range(-n, n + 1) for n in reach))), float)
+    whole = _whole(lengths.max() * (1 + length) * np.linalg.norm(np.linalg.inv(mine), axis=0))
     points = whole @ mine
     sizes = np.linalg.norm(points, axis=1)
     a, b, c = (np.nonzero(np.abs(sizes / size - 1) <= length)[0] for size in lengths)
-    ab, bc, ca = (_alike(points, sizes, *pair, angle) for pair in (
-        (a, b, _angle(theirs[0], theirs[1])), (b, c, _angle(theirs[1], theirs[2])), (c, a, _angle(theirs[2], theirs[0]))
-    ))  # fmt: skip
-    i, j, k = np.nonzero(ab[:, :, None] & bc[None] & ca.T[:, None])
-    chosen = np.stack([a[i], b[j], c[k]], -1)
-    return points[chosen[np.abs(np.abs(np.linalg.det(whole[chosen])) - 1) < 0.5]]
+    ab = _alike(points, sizes, a, b, _angle(theirs[0], theirs[1]), angle)
+    bc = _alike(points, sizes, b, c, _angle(theirs[1], theirs[2]), angle)
+    ac = _alike(points, sizes, a, c, _angle(theirs[0], theirs[2]), angle)
+    pairs = [np.nonzero(ab[i][:, None] & bc & ac[i]) for i in range(len(a))]
+    chosen = np.array([(a[i], b[j], c[k]) for i, found in enumerate(pairs) for j, k in zip(*found, strict=True)])
+    chosen = chosen.reshape(-1, 3).astype(int)
+    found: Floats = points[chosen[np.abs(np.abs(np.linalg.det(whole[chosen])) - 1) < 0.5]]
+    return found
+
+
+def _whole(reach: Floats) -> Floats:
+    """Whole numbers up to these on three axes, `(P, 3)`."""
+    most = np.floor(reach + 1e-9)
+    if np.prod(2 * most + 1) > _POINTS:
+        raise ArithmeticError("a lattice too flat to be compared")
+    axes = [np.arange(-n, n + 1) for n in most]
+    return np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
 
 
 def _alike(points: Floats, sizes: Floats, one: Any, other: Any, wanted: float, angle: float) -> Flags:
@@ -174,7 +193,8 @@ def _averages(cells: Floats, theirs: Floats) -> Floats:
         (-b * np.sin(alpha) * np.cos(turn), b * np.sin(alpha) * np.sin(turn), b * np.cos(alpha)),
         (none, none, c),
     )
-    return np.array(rows).transpose(2, 0, 1)
+    found: Floats = np.array(rows).transpose(2, 0, 1)
+    return found
 
 
 def _parameters(cells: Floats) -> tuple[Floats, Floats]:
@@ -187,7 +207,8 @@ def _parameters(cells: Floats) -> tuple[Floats, Floats]:
 
 def _reach(cells: Floats, scale: Floats, site: float) -> Floats:
     """How far sites that match may be apart on each fractional axis, `(M, 3)`: twice the tolerance."""
-    return np.linalg.norm(np.linalg.inv(cells), axis=1) * (2 * site / scale)[:, None]
+    found: Floats = np.linalg.norm(np.linalg.inv(cells), axis=1) * (2 * site / scale)[:, None]
+    return found
 
 
 def _reduced(cells: Floats, apart: Floats) -> tuple[Floats, Floats]:
