@@ -115,7 +115,8 @@ class Likeness:
             InputError: When the objects give one of them already.
         """
         for name in values.keys() & self.rows.keys():
-            raise InputError(f"condition {name}={values[name]}: each object that samples are to be like has its own")
+            told = value if isinstance(value := values[name], str) else f"{value:g}"
+            raise InputError(f"condition {name}={told}: each object that samples are to be like has its own")
         return {**values, **self.rows}
 
     def noted(self, samples: Sequence[Any]) -> list[Any]:
