@@ -37,7 +37,8 @@ def check(structures: list[Structure], tolerances: Tolerances) -> tuple[int, int
         other = strained(structure, (0.005, 0.02, 0.06, 0.3)[seed % 4], seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found, same = matcher.get_rms_dist(other, structure), matcher.fit(other, structure)
+            pair = other.get_sorted_structure(), structure.get_sorted_structure()
+            found, same = matcher.get_rms_dist(*pair), matcher.fit(*pair)
             cells = Cell.of(other), Cell.of(structure)
         assert tolerances(*cells) == pytest.approx(np.nan if found is None else found[0], abs=2e-5, nan_ok=True)
         assert bool(tolerances(*cells, largest) <= stol) == same
@@ -81,3 +82,18 @@ def test_a_lattice_that_is_too_flat_matches_nothing(crystals: list[Structure]) -
     assert np.isnan(PREDICTION(Cell.of(flat), Cell.of(crystals[0])))
     with pytest.raises(Unrepresentable, match="a cell too flat to be reduced"):
         niggli(flat)
+
+
+def test_the_order_of_sites_does_not_matter() -> None:
+    """Wrong decorations of a perovskite match in some orders of its sites alone when pymatgen's matcher is asked."""
+    rng = np.random.default_rng(0)
+    places = np.array([[0.05, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5, 0], [0.5, 0, 0.55], [0, 0.5, 0.5]])
+    cube, names = Lattice.cubic(4), np.array(["Ti", "Os", "N", "O", "F"])
+    true = [Structure(cube, names[order], places[order]) for order in map(rng.permutation, [5] * 6)]
+    matcher, verdicts = StructureMatcher(ltol=0.3, stol=0.5, angle_tol=10), []
+    for _ in range(8):
+        wrong = Structure(cube, rng.permutation(names), np.round(2 * places) / 2)
+        verdicts.append(len({matcher.get_rms_dist(wrong, one) is None for one in true}))
+        found = [PREDICTION(Cell.of(wrong), Cell.of(one)) for one in true]
+        np.testing.assert_allclose(found, found[0], atol=1e-9)
+    assert max(verdicts) == 2

@@ -81,7 +81,7 @@ def distances(
     names = {key: address(known[key]) for key in {key for i in places for key in keys[i]}}
     pairs = [(known[keys[i][0]], true[i]) for i in places]
     joined = [joint(names[p], names[t]) for p, t in (keys[i] for i in places)]
-    rows = kept(f"distances {tolerances}", joined, pairs, partial(_distances, tolerances), jobs, _BATCH)
+    rows = kept(f"distances 2 {tolerances}", joined, pairs, partial(_distances, tolerances), jobs, _BATCH)
     found[places] = [row[0] for row in rows]
     return found
 

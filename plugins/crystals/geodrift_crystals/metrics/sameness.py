@@ -50,7 +50,7 @@ def firsts(structures: Sequence[Structure], jobs: int = 1) -> Flags:
     repeated = _repeated([formula(structure) for structure in structures])
     buckets = [bucket for bucket in _buckets(structures, repeated, jobs).values() if len(bucket.places) > 1]
     work = [bucket.reduced for bucket in buckets]
-    rows = kept(f"firsts {SAME}", [bucket.address for bucket in buckets], work, partial(_each, _firsts), jobs, 4)
+    rows = kept(f"firsts 2 {SAME}", [bucket.address for bucket in buckets], work, partial(_each, _firsts), jobs, 4)
     for bucket, row in zip(buckets, rows, strict=True):
         first[bucket.places] = row > 0
     return first
@@ -66,7 +66,7 @@ def known(structures: Sequence[Structure], others: Sequence[Structure], jobs: in
     pairs = [(new[key], old[key]) for key in new if key in old]
     work = [(one.reduced, other.reduced) for one, other in pairs]
     names = [joint(one.address, other.address) for one, other in pairs]
-    rows = kept(f"known {SAME}", names, work, partial(_each, _known), jobs, 4)
+    rows = kept(f"known 2 {SAME}", names, work, partial(_each, _known), jobs, 4)
     for (bucket, _), row in zip(pairs, rows, strict=True):
         found[bucket.places] = row > 0
     return found

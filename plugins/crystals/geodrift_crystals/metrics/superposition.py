@@ -5,6 +5,10 @@ a site of the rarest element onto one of its kind; assigns sites by the sum of s
 keeps the smallest root mean square, or largest, of :math:`|d - \langle d \rangle| (N/V)^{1/3}`. A cubic cell has 48
 maps: one by one they take pymatgen ten times as long. Both agree to rounding where a pair matches, and on which do.
 
+Of several rarest elements the matcher takes the first, so that its verdict depends on the order of the sites: random
+decorations of Perov-5 match 45 % or 60 % of 400 structures. Sites are put in order of electronegativity first, in which
+pymatgen reads them from files, so that figures compare with those of the literature and files in any order do.
+
 References:
     | Python Materials Genomics (Ong et al., 2013), https://doi.org/10.1016/j.commatsci.2012.10.028
 """
@@ -13,16 +17,18 @@ from __future__ import annotations
 
 import itertools
 import math
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from pymatgen.core import Lattice, Structure
+from pymatgen.core import Element, Lattice, Structure
 from scipy.optimize import linear_sum_assignment
 
+from geodrift_crystals.metrics.maps import maps
 from geodrift_crystals.structures import FLATTEST, flatness
 
 Floats = NDArray[np.float64]
@@ -34,7 +40,6 @@ _FAR = 1e20  # squared, of sites that must not meet: pymatgen's
 _SKEW = 0.5 + 1e-9  # of a reduced basis
 _IMAGES = np.array(list(itertools.product((-1.0, 0.0, 1.0), repeat=3)))
 _MOST = 2**18  # pairs of sites looked at together
-_POINTS = 2**18  # of a lattice that are looked at
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class Cell:
         try:
             if flatness(structure.lattice.matrix) > FLATTEST:
                 raise ArithmeticError("a cell too flat to be reduced")
-            reduced = structure.get_reduced_structure(reduction_algo="niggli")
+            reduced = _ordered(structure).get_reduced_structure(reduction_algo="niggli")
             whole = math.gcd(*Counter(site.specie.Z for site in reduced).values())
             reduced = reduced.get_primitive_structure() if whole > 1 else reduced  # else no smaller cell can hold it
         except (ValueError, ArithmeticError, IndexError, np.linalg.LinAlgError):
@@ -68,6 +73,21 @@ class Cell:
     @property
     def volume(self) -> float:
         return abs(float(np.linalg.det(self.matrix)))
+
+
+def _ordered(structure: Structure) -> Structure:
+    """The structure with its sites by electronegativity, then by symbol."""
+    ranks = [_rank(site.specie.symbol) for site in structure]
+    order = sorted(range(len(ranks)), key=ranks.__getitem__)
+    return structure if order == list(range(len(ranks))) else Structure.from_sites([structure[i] for i in order])
+
+
+@cache
+def _rank(symbol: str) -> tuple[float, str]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # noble gases have none
+        x = float(Element(symbol).X)
+    return (x if np.isfinite(x) else np.inf, symbol)
 
 
 def root_mean_square(lengths: Floats) -> Floats:
@@ -96,11 +116,11 @@ def displacement(
         return np.nan
     ratio = (other.volume / one.volume) ** (1 / 6)
     mine, theirs = one.matrix * ratio, other.matrix / ratio
-    maps = _maps(mine, theirs, length, angle)
+    bases = maps(mine, theirs, length, angle)
     wrong = other.kinds[:, None] != one.kinds[None]
     rarest = int(wrong.sum(-1).argmax())
     best = np.inf
-    for cells in np.array_split(maps, max(1, -(-len(maps) * len(wrong) ** 2 // _MOST))):
+    for cells in np.array_split(bases, max(1, -(-len(bases) * len(wrong) ** 2 // _MOST))):
         if len(cells):
             best = min(best, _nearest(one.frac @ mine, other.frac, cells, theirs, wrong, rarest, site, measure))
     return best if best < site else np.nan
@@ -136,48 +156,6 @@ def _displaced(averages: Floats, scale: Floats, apart: Floats, wrong: Flags, sit
     steps = every[everywhere, rows, columns]
     lengths = np.linalg.norm(steps - steps.mean(1, keepdims=True), axis=-1) * scale[:, None]
     return np.where(near[everywhere, rows, columns].all(-1, keepdims=True), lengths, np.inf)
-
-
-def _maps(mine: Floats, theirs: Floats, length: float, angle: float) -> Floats:
-    """Bases of one lattice, `(M, 3, 3)`, that are like the basis of the other and span the same volume.
-
-    Raises:
-        ArithmeticError: When the lattice is so flat that its vectors are too many.
-    """
-    lengths = np.linalg.norm(theirs, axis=1)
-    whole = _whole(lengths.max() * (1 + length) * np.linalg.norm(np.linalg.inv(mine), axis=0))
-    points = whole @ mine
-    sizes = np.linalg.norm(points, axis=1)
-    a, b, c = (np.nonzero(np.abs(sizes / size - 1) <= length)[0] for size in lengths)
-    ab = _alike(points, sizes, a, b, _angle(theirs[0], theirs[1]), angle)
-    bc = _alike(points, sizes, b, c, _angle(theirs[1], theirs[2]), angle)
-    ac = _alike(points, sizes, a, c, _angle(theirs[0], theirs[2]), angle)
-    pairs = [np.nonzero(ab[i][:, None] & bc & ac[i]) for i in range(len(a))]
-    chosen = np.array([(a[i], b[j], c[k]) for i, found in enumerate(pairs) for j, k in zip(*found, strict=True)])
-    chosen = chosen.reshape(-1, 3).astype(int)
-    found: Floats = points[chosen[np.abs(np.abs(np.linalg.det(whole[chosen])) - 1) < 0.5]]
-    return found
-
-
-def _whole(reach: Floats) -> Floats:
-    """Whole numbers up to these on three axes, `(P, 3)`."""
-    most = np.floor(reach + 1e-9)
-    if np.prod(2 * most + 1) > _POINTS:
-        raise ArithmeticError("a lattice too flat to be compared")
-    axes = [np.arange(-n, n + 1) for n in most]
-    return np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
-
-
-def _alike(points: Floats, sizes: Floats, one: Any, other: Any, wanted: float, angle: float) -> Flags:
-    """Whether pairs of vectors have about the angle that is wanted, degrees."""
-    cosines = points[one] @ points[other].T / sizes[one][:, None] / sizes[other]
-    found: Flags = np.abs(np.degrees(np.arccos(np.clip(cosines, -1, 1))) - wanted) < angle
-    return found
-
-
-def _angle(one: Floats, other: Floats) -> float:
-    cosine = one @ other / np.linalg.norm(one) / np.linalg.norm(other)
-    return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
 
 
 def _averages(cells: Floats, theirs: Floats) -> Floats:
