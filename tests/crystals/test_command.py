@@ -103,6 +103,15 @@ def test_more_rounds_begin_with_the_same(model: Callable[[CrystalCodec], Model])
     assert [crystal.properties["like"] for crystal in thrice] == [str(i) for i in range(5)] * 3
 
 
+def test_crystals_without_a_name_are_told_by_their_places(model: Callable[[CrystalCodec], Model]) -> None:
+    """Also behind one that the model does not know."""
+    salt, caesium = domain.examples()[:2]
+    strange = salt.copy().replace_species({"Na": "K"})
+    made = model(domain.fit(domain.examples(), {"given": "composition"}))
+    found = made.generate(2, like=[strange, salt, caesium], steps=2)
+    assert [crystal.properties["like"] for crystal in found] == ["1", "2"] * 2
+
+
 def test_a_larger_cell_asks_for_the_primitive_one(model: Callable[[CrystalCodec], Model]) -> None:
     """Also of ASE's atoms; and a model that generates species is held to the formula."""
     double = domain.examples()[0]

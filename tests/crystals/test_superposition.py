@@ -11,6 +11,7 @@ from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.core import Lattice, Structure
 
 from geodrift_crystals.files import read
+from geodrift_crystals.metrics.maps import maps
 from geodrift_crystals.metrics.matching import PREDICTION, SAME, Tolerances
 from geodrift_crystals.metrics.superposition import Cell, largest
 from geodrift_crystals.structures import Unrepresentable, niggli
@@ -97,3 +98,10 @@ def test_the_order_of_sites_does_not_matter() -> None:
         found = [PREDICTION(Cell.of(wrong), Cell.of(one)) for one in true]
         np.testing.assert_allclose(found, found[0], atol=1e-9)
     assert max(verdicts) == 2
+
+
+def test_maps_of_a_cube() -> None:
+    """All 48, and none that spans the volume twice, though its lengths and angles are near enough."""
+    found = maps(4 * np.eye(3), np.diag([4.48, 4.48, 3.19]), 0.3, 10)
+    assert len(found) == 48
+    np.testing.assert_allclose(np.abs(np.linalg.det(found)), 64)
