@@ -82,6 +82,12 @@ class Codec(Protocol):
         A field that is not named may have all. A codec whose `exact` is empty is never asked.
         """
 
+    def alike(self, objects: Sequence[Any]) -> Compact:
+        """The exact conditions that these objects meet, a row each, and those that cannot be asked for.
+
+        A codec that cannot tell need not have this.
+        """
+
     def dump(self) -> dict[str, Any]:
         """The codec as JSON values."""
 
@@ -137,6 +143,12 @@ class Domain(Protocol):
 
     def write(self, objects: Sequence[Any], folder: Path, formats: Sequence[str] = ()) -> list[Path]:
         """Write native files, and those of these formats; a domain without formats need not take the argument."""
+
+    def answering(self, sample: Any, thing: Any, place: int) -> Any:
+        """The sample with a note, which its files keep, that it is to be like the object at this place of a list.
+
+        A domain without such notes need not have this.
+        """
 
     def fit(self, objects: Sequence[Any], options: Mapping[str, Any]) -> Codec:
         """The codec of training objects; `options` is the config's section `data`."""

@@ -17,6 +17,8 @@ from geodrift import samples
 from geodrift.conditioning import Asked
 from geodrift.domain import Domain
 from geodrift.errors import InputError, unknown
+from geodrift.likeness import Likeness
+from geodrift.likeness import conditions as asked_of
 from geodrift.metric import Metric
 from geodrift.model import Chunk, Model
 from geodrift.report import page
@@ -40,6 +42,7 @@ class Request:
         seed: Of the run.
         conditions: What to ask for: a number in the condition's unit, or a text that the codec knows.
         formats: Kinds of files to write beside the domain's own.
+        like: Objects that the samples are to be like, if any.
     """
 
     model: Model
@@ -48,6 +51,7 @@ class Request:
     seed: int = 0
     conditions: dict[str, Asked] = field(default_factory=dict)
     formats: Sequence[str] = ()
+    like: Likeness = field(default_factory=Likeness)
 
     def check(self) -> None:
         """Raise `InputError` now for what could only fail later."""
@@ -55,8 +59,9 @@ class Request:
         solver, grid = solvers.build(settings.solver), grids.build(settings.grid)
         process = self.model.denoiser.process
         solver.admit(process, grid(settings.steps, process))
-        asked = self.model.conditions(1, self.conditions)
-        self.model.guided(settings, self.model.codec.blank(Streams.of(self.seed, 1), asked), asked)
+        every = self.like.numbers(1)
+        asked = asked_of(self.model.codec, every, self.like.joined(self.conditions))
+        self.model.guided(settings, self.model.codec.blank(Streams.of(self.seed, len(every)), asked), asked)
         known = getattr(self.model.domain, "formats", ())
         for name in self.formats:
             if name not in known:
@@ -74,7 +79,9 @@ class Request:
         settings = self.model.config.sample
         share = self.n / (math.ceil(self.n / settings.batch_size) * settings.steps)
         watch = partial(_advance, tick, share)
-        chunks = self.model.stream(range(self.n), seed=self.seed, conditions=self.conditions, watch=watch)
+        chunks = self.model.stream(
+            range(self.n), seed=self.seed, conditions=self.like.joined(self.conditions), watch=watch
+        )
         finished = _finished(chunks, partial(tick, share), settings.batch_size)
         spent = time.perf_counter() - wall, time.process_time() - cpu
         return Run(self, finished, self.model.denoiser.calls - calls, *spent)
@@ -117,7 +124,7 @@ class Run:
 
     @property
     def objects(self) -> list[Any]:
-        return [thing for chunk in self.chunks for thing in chunk.objects]
+        return self.request.like.noted([thing for chunk in self.chunks for thing in chunk.objects])
 
     @property
     def complete(self) -> bool:
@@ -146,6 +153,7 @@ class Run:
             step=stored.step if stored else 0,
             config=model.config.model_dump(),
             conditions=self.request.conditions,
+            like=self.request.like.described(),
             seed=self.request.seed,
             device=str(model.device),
             requested=self.request.n,

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from geodrift import config as configs
 from geodrift.checkpoint import Checkpoint, Manifest, latest
-from geodrift.conditioning import Asked, number
+from geodrift.conditioning import Asked
 from geodrift.config import Config
 from geodrift.denoiser import Denoise, Denoiser
 from geodrift.domain import Codec, Domain
@@ -22,6 +22,8 @@ from geodrift.guidance.cfg import ClassifierFree
 from geodrift.guidance.restricted import held
 from geodrift.guidance.temperature import Tempered
 from geodrift.likelihood import Likelihood, Scores, score
+from geodrift.likeness import Likeness, Wanted
+from geodrift.likeness import conditions as asked_of
 from geodrift.metric import Metric
 from geodrift.plugins import domain as find
 from geodrift.rng import Streams
@@ -81,26 +83,13 @@ class Model:
     def device(self) -> torch.device:
         return next(self.denoiser.parameters()).device
 
-    def conditions(self, count: int, values: Mapping[str, Asked]) -> dict[str, Tensor]:
-        """The conditions of `count` samples, `(count,)` each; exact ones may have more axes.
-
-        Raises:
-            InputError: For a condition that the model was not trained on, or a value that cannot be had.
-        """
-        known = [*self.codec.scales, *self.codec.exact]
-        for name in values:
-            if name not in known:
-                raise unknown("condition", name, known)
-        asked = {name: (number if name in self.codec.scales else self.codec.ask)(name, values[name]) for name in values}
-        return {name: value.expand(count, *value.shape) for name, value in asked.items()}
-
     def stream(
         self,
         indices: range,
         *,
         seed: int = 0,
         settings: configs.Sample | None = None,
-        conditions: Mapping[str, Asked] | None = None,
+        conditions: Wanted | None = None,
         watch: Callable[[int], None] | None = None,
     ) -> Iterator[Chunk]:
         """Generate the samples with these numbers, batch by batch; sample `i` depends on the seed and `i` alone.
@@ -109,7 +98,7 @@ class Model:
             indices: Numbers of the samples.
             seed: Of the run.
             settings: Solver, grid, steps, guidance and batch size; the model's own by default.
-            conditions: What to ask for, by name: a number in the condition's unit, or a text that the codec knows.
+            conditions: What to ask for, by name: a number in its unit, a text that the codec knows, or rows.
             watch: Called after every step of the solver.
         """
         settings = settings or self.config.sample
@@ -122,13 +111,13 @@ class Model:
         numbers: range,
         seed: int,
         settings: configs.Sample,
-        conditions: Mapping[str, Asked],
+        conditions: Wanted,
         watch: Callable[[int], None] | None = None,
     ) -> State:
         """The samples with these numbers as one state."""
         solver, grid = solvers.build(settings.solver), grids.build(settings.grid)
         rng = Streams.of(seed, torch.arange(numbers.start, numbers.stop), self.device)
-        asked = {k: v.to(self.device) for k, v in self.conditions(len(numbers), conditions).items()}
+        asked = {k: v.to(self.device) for k, v in asked_of(self.codec, numbers, conditions).items()}
         like = self.codec.blank(rng, asked).to(self.device)
         denoise = self.guided(settings, like, asked)
         cond = {name: value for name, value in asked.items() if name in self.codec.scales}
@@ -141,18 +130,22 @@ class Model:
         denoise = Tempered(ClassifierFree(self.denoiser.eval(), settings.guidance), settings.temperature)
         return held(annealed(denoise, settings.annealing), self.codec, like, asked)
 
-    def generate(self, n: int, *, seed: int = 0, steps: int | None = None, **conditions: Asked) -> list[Any]:
+    def generate(
+        self, n: int, *, seed: int = 0, steps: int | None = None, like: Sequence[Any] = (), **conditions: Asked
+    ) -> list[Any]:
         """Native objects.
 
         Arguments:
-            n: How many.
+            n: How many, or how many for each object of `like`.
             seed: The same seed gives the same objects.
             steps: Steps of the solver; the model's own by default.
+            like: Objects that the new ones are to be like, one after another, in what holds exactly.
             conditions: What to ask for: a number in the condition's unit, or a text that the codec knows.
         """
         settings = self.config.sample if steps is None else self.config.sample.model_copy(update={"steps": steps})
-        chunks = self.stream(range(n), seed=seed, settings=settings, conditions=conditions)
-        return [thing for chunk in chunks for thing in chunk.objects]
+        same = Likeness.of(self.domain, self.codec, like)
+        chunks = self.stream(same.numbers(n), seed=seed, settings=settings, conditions=same.joined(conditions))
+        return same.noted([thing for chunk in chunks for thing in chunk.objects])
 
     def evaluate(
         self, samples: Sequence[Any], reference: Sequence[Any] = (), training: Sequence[Any] = (), **options: Any
@@ -185,14 +178,15 @@ def preset(name: str, domain: str | None = None) -> tuple[Domain, Path]:
 
 def settings(name: str, domain: str | None = None, changes: Sequence[str] = ()) -> Config:
     """The resolved config of a preset, or of a TOML file, with changes."""
-    path = Path(name) if name.endswith(".toml") else preset(name, domain)[1] / "config.toml"
+    found = None if name.endswith(".toml") else preset(name, domain)
+    path = Path(name) if found is None else found[1] / "config.toml"
     table = configs.parse(path)
     parent = table.pop("extends", None)
     if not isinstance(parent, str | None):
         raise InputError(f"{path}: extends: the name of a preset, not {parent!r}")
     if parent is not None:
         table = configs.merge(configs.parse(preset(parent, domain)[1] / "config.toml"), table)
-    config = configs.resolve({"domain": domain, **table}, str(path))
+    config = configs.resolve({"domain": found[0].name if found else domain, **table}, str(path))
     if domain is not None and config.domain != domain:
         raise InputError(f"{path}: a config of {config.domain}, not of {domain}")
     return configs.changed(config, changes)

@@ -38,6 +38,7 @@ class Manifest(BaseModel):
         step: Training steps of the weights.
         config: The resolved config; `sample` is what was used.
         conditions: What was asked for: numbers in each condition's unit, or texts.
+        like: The objects that samples are to be like, one after another, if any.
         requested: Samples asked for.
         count: Samples there are.
         batches: Batches generated.
@@ -60,6 +61,7 @@ class Manifest(BaseModel):
     step: int
     config: dict[str, Any]
     conditions: dict[str, float | str]
+    like: dict[str, Any] | None = None
     seed: int
     device: str
     requested: int

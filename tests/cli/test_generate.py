@@ -86,6 +86,21 @@ def test_the_manifest_says_how_to_do_it_again(tmp_path: Path, trained: Path, gen
     assert {molecule.GetNumAtoms() for molecule in domain("graphs").samples(tmp_path)} == {3}
 
 
+def test_samples_like_the_molecules_of_a_file(tmp_path: Path, molecules: Path, generate: Callable[..., Result]) -> None:
+    """As many atoms as each of them, one after another and again, whatever the batches."""
+    sizes = [thing.GetNumAtoms() for thing in domain("graphs").read(molecules, {"rows": "5:12"}).objects]
+    assert len(set(sizes)) > 2
+    for size in (2, 64):
+        ask = ("--like", molecules, "--like-where", "rows=5:12", "-n", 3, "--batch-size", size)
+        assert generate(tmp_path / str(size), *ask).code == 0
+    assert [thing.GetNumAtoms() for thing in domain("graphs").samples(tmp_path / "2")] == sizes * 3
+    assert native(tmp_path / "2") == native(tmp_path / "64")
+    assert manifest(tmp_path / "2")["like"]["count"] == len(sizes)
+    result = generate(tmp_path / "both", "--like", molecules, "--condition", "atoms=3")
+    assert result.code == 2
+    assert result.message == "geodrift: condition atoms=3: each object that samples are to be like has its own"
+
+
 def test_the_report_needs_nothing_else(tmp_path: Path, generate: Callable[..., Result]) -> None:
     generate(tmp_path, "-n", 6)
     page = (tmp_path / "report.html").read_text()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from geodrift.parametrization import Velocity
 from geodrift.processes import Affine, Given, Jump, Process, Product
 from geodrift.schedules import Rectified
 from geodrift.state import State
+from geodrift.testing.command import Result, command
 from geodrift_crystals import domain
 from geodrift_crystals.codec import CrystalCodec
 
@@ -104,3 +107,52 @@ def model() -> Callable[[CrystalCodec], Model]:
         return Model(domain, codec, Denoiser(Tiny(process.channels), process), Config(domain="crystals"))
 
     return make
+
+
+CONFIG = """
+domain = "crystals"
+data = { given = "composition" }
+network = { hidden = 16, layers = 1, harmonics = 2 }
+train = { steps = 4, batch_size = 4, warmup = 1, log_every = 2 }
+sample = { steps = 3 }
+"""
+
+
+def _table(path: Path, structures: list[Structure]) -> Path:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["material_id", "cif"])
+        writer.writerows([100 + i, structure.to(fmt="cif")] for i, structure in enumerate(structures))
+    return path
+
+
+@pytest.fixture(scope="session")
+def as_table() -> Callable[[Path, list[Structure]], Path]:
+    """Writes structures as a table with a column `cif`, named by numbers from 100."""
+    return _table
+
+
+@pytest.fixture(scope="session")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The domain's examples as a table."""
+    return _table(tmp_path_factory.mktemp("data") / "known.csv", domain.examples())
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, table: Path) -> Path:
+    """The folder of a training of some steps on the domain's examples; its config is beside it."""
+    folder = tmp_path_factory.mktemp("run")
+    (folder / "tiny.toml").write_text(CONFIG)
+    result = command("train", "crystals", "--preset", folder / "tiny.toml", "--data", table, "--out", folder / "run")
+    assert result.code == 0, result.errors
+    return folder / "run"
+
+
+@pytest.fixture
+def generate(trained: Path, tmp_path: Path) -> Callable[..., Result]:
+    """Generates with that model into the folder `out`."""
+
+    def run(*arguments: object) -> Result:
+        return command("generate", "crystals", "--checkpoint", trained, "--out", tmp_path / "out", *arguments)
+
+    return run

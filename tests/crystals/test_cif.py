@@ -60,6 +60,7 @@ WRONG = {
     "mixed occupancy": (ROWS, "  O O4 1 0 0.5 0.5 .7(1)\n  N N5 1 0 0.5 0.5 0.3\n", "partial occupancy: O4 .7(1)"),
     "unknown element": (ROWS, "  Zz Zz4 1 0.0 0.5 0.5 1\n", "unknown element Zz"),
     "an operation that is none": (r"'x, y, z'", "'x, y, q'", "wrong symmetry: 'x, y, q' is not an operation"),
+    "a term that is none": (r"'x, y, z'", "'x, y, z+q'", "wrong symmetry: 'x, y, z+q' is not an operation"),
     "an operation that shrinks": (r"'x, y, z'", "'2x, y, z'", "wrong symmetry: '2x, y, z' is not an operation"),
     "an operation of another cell": (r"'x, y, z'", "'x, y, z'\n 2 'z, x, y'\n 3 'y, z, x'", "does not fit the cell"),
     "half of a group": (r"'x, y, z'", "'x, y, z'\n 2 'y, -x, z'", "the operations are not a group"),

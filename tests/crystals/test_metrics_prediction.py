@@ -12,12 +12,14 @@ import pandas
 import pytest
 from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.core import Lattice, Structure
+from pymatgen.io.ase import AseAtomsAdaptor
 
 from geodrift.errors import InputError
 from geodrift.metric import Metric
 from geodrift_crystals.evaluation import evaluate
 from geodrift_crystals.metrics import prediction
 from geodrift_crystals.metrics.validity import structurally_valid
+from geodrift_crystals.structures import failed
 
 CSP = {"task": "csp"}
 PLACES = np.array([[0.5, 0.5, 0.5], [0, 0, 0], [0.5, 0, 0], [0, 0.5, 0], [0, 0, 0.5]])
@@ -49,6 +51,14 @@ def by_name(metrics: list[Metric]) -> dict[str, Metric]:
 def labelled(structures: list[Structure], names: list[str]) -> list[Structure]:
     return [
         Structure(s.lattice, s.species, s.frac_coords, properties={"material_id": name})
+        for s, name in zip(structures, names, strict=True)
+    ]
+
+
+def asked(structures: list[Structure], names: list[str]) -> list[Structure]:
+    """Samples that name the reference whose composition they were asked to have."""
+    return [
+        Structure(s.lattice, s.species, s.frac_coords, properties={"like": name})
         for s, name in zip(structures, names, strict=True)
     ]
 
@@ -117,19 +127,66 @@ def test_identifiers_pair_before_the_order_does() -> None:
 def test_what_does_not_pair_says_so_in_one_line() -> None:
     names = [f"mp-{i}" for i in range(6)]
     reference, samples = labelled(TRUE, names), labelled(NEAR, names)
-    stranger = labelled(NEAR[:1], ["mp-9"])
     cases = [
         (NEAR, [], {}, "task csp: every sample predicts one reference; give them with --reference"),
-        (NEAR, TRUE[:3], {}, "6 samples for 3 references with k=1; give k=2, in order"),
-        (NEAR[:5], TRUE, {}, "5 samples for 6 references with k=1; give every reference k samples, in order"),
-        (NEAR[::-1], TRUE, {}, r"6 of 6 samples are of another composition .* \(NaNbO3 for CaTiO3\)"),
-        (stranger, reference, {}, r"samples of material_id mp-9 have no reference \(1 such\)"),
-        ([*samples, samples[0]], reference, {}, "2 samples of material_id mp-0 with k=1; give a larger k"),
-        (samples, [*reference, reference[0]], {}, "the reference has a material_id twice"),
+        (NEAR, TRUE[:3], {}, "3 of 6 samples are of the composition of no reference, such as LaAlO3; give the"),
+        ([ON_TOP], TRUE[1:], {}, "1 of 1 samples are of the composition of no reference, such as CaTiO3"),
+        (samples[::-1], labelled(TRUE, names[::-1]), {}, r"6 of 6 samples are of another comp.* \(NaNbO3 for CaTiO3\)"),
+        (
+            asked(NEAR, ["mp-9"] * 6),
+            reference,
+            {},
+            "6 of 6 samples predict what is not in the reference, the first mp-9",
+        ),
+        (NEAR, TRUE, {"k": 0}, "k: a whole number from 1, not 0"),
+        (NEAR, TRUE, {"task": "cps"}, 'no task "cps"'),
     ]
     for given, real, options, words in cases:
         with pytest.raises(InputError, match=words):
             evaluate(given, real, [], CSP | options)
+
+
+def test_samples_that_were_asked_for_pair_with_what_they_are_like() -> None:
+    """In rounds, as `--like` generates; the task, and the number of samples of each, need not be told."""
+    names = [f"mp-{i}" for i in range(6)]
+    rounds = asked([*SWAPPED, *NEAR[:4]], [*names, *names[:4]])
+    found = by_name(evaluate(rounds, labelled(TRUE, names), [], {}))
+    assert (found["match"].value, found["match_2"].value) == (0, pytest.approx(4 / 6))
+    assert "paired by material_id" in found["match"].protocol
+    first = by_name(evaluate(rounds, labelled(TRUE, names), [], {"k": 1}))
+    assert "match_2" not in first
+    assert first["struct_valid"].n == 6
+    few = by_name(evaluate(rounds[:3], labelled(TRUE, names), [], {}))["match"]
+    assert "3 of 6 references have no sample and count as not found" in few.protocol
+
+
+def test_references_without_a_name_are_told_by_their_places() -> None:
+    places = asked(NEAR[::-1], [str(i) for i in range(5, -1, -1)])
+    assert by_name(evaluate(places, TRUE, [], {}))["match"].value == 1
+
+
+def test_without_names_the_composition_pairs() -> None:
+    """Out of order, of different numbers, one of no reference; samples of a composition are dealt to its references."""
+    polymorphs = [TRUE[0], SWAPPED[0], *TRUE[1:]]
+    samples = [*NEAR[::-1], perovskite("Li", "Ta"), NEAR[0], SWAPPED[0]]
+    found = by_name(evaluate(samples, polymorphs, [], CSP))
+    assert (found["match"].value, found["match"].n) == (pytest.approx(6 / 7), 7)
+    assert found["match_2"].value == pytest.approx(6 / 7), "the third of the composition is dealt to the first"
+    assert "paired by composition; 1 samples are of the composition of none and left out" in found["match"].protocol
+
+
+def test_what_is_no_crystal_is_told() -> None:
+    lost = failed(["Ca", "Ti", "O", "O", "O"], "truncated")
+    figures = evaluate([lost, *NEAR[1:]], TRUE, [], CSP)
+    assert figures[0].protocol == "1 of 6 samples are no crystals; the first: truncated"
+    assert by_name(figures)["match"].value == pytest.approx(5 / 6)
+
+
+def test_atoms_of_ase_are_measured_as_structures() -> None:
+    atoms = [AseAtomsAdaptor.get_atoms(structure) for structure in NEAR]
+    assert by_name(evaluate(atoms, TRUE, [], CSP))["rmse"].value == pytest.approx(
+        by_name(evaluate(NEAR, TRUE, [], CSP))["rmse"].value, rel=1e-9
+    )
 
 
 def test_controls_stand_beside_every_figure() -> None:

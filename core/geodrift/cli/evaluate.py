@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from geodrift import caching
 from geodrift.cli.console import emit, note, table
 from geodrift.cli.options import pairs
 from geodrift.errors import InputError
@@ -44,11 +46,22 @@ def evaluate(
     found = find(domain)
     objects = found.samples(samples)
     real, seen = Data.read(found, reference, "--where", where), Data.read(found, train, "--train-where", train_where)
-    metrics = measure(found, objects, real, seen, option, jobs)
+    with resumable():
+        metrics = measure(found, objects, real, seen, option, jobs)
     document = {"samples": str(samples), **described(found, real, seen, option, metrics)}
     path = measured(document, samples, out)
     emit(document) if json else show(metrics)
     note(f"written to {path}")
+
+
+@contextmanager
+def resumable() -> Iterator[None]:
+    """A stretch of work after whose interruption it is said where what is done is kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        note(f"geodrift: stopped; what is kept in {caching.folder()} is not computed again by the same command")
+        raise typer.Exit(130) from None
 
 
 @dataclass(frozen=True)
@@ -111,17 +124,25 @@ def described(
 
 
 def show(metrics: Sequence[Metric]) -> None:
-    """The table of figures, and below it how they were measured where that can differ."""
-    controlled = any(m.controls for m in metrics)
-    columns = ("metric", "value", "95 % interval", "floor", "n", "better", *(["controls"] if controlled else []))
+    """The table of figures, that of controls, and below how they were measured where that can differ."""
+    columns = ("metric", "value", "95 % interval", "floor", "n", "better")
     rows = [
         (m.name, f"{m.value:.4g}", f"{m.low:.4g} – {m.high:.4g}", _number(m.floor), f"{m.n:,}", m.better.value)
-        + ((", ".join(f"{name} {value:.4g}" for name, value in m.controls.items()),) if controlled else ())
         for m in metrics
     ]
     table(columns, rows, numbers=(1, 2, 3, 4))
+    _beside(metrics)
     for protocol in dict.fromkeys(m.protocol for m in metrics if m.protocol):
         print(f"{', '.join(m.name for m in metrics if m.protocol == protocol)}: {protocol}")
+
+
+def _beside(metrics: Sequence[Metric]) -> None:
+    """The figures beside those of predictors that learn nothing, where there are any."""
+    names = list(dict.fromkeys(name for m in metrics for name in m.controls))
+    rows = [(m.name, f"{m.value:.4g}", *(_number(m.controls.get(n)) for n in names)) for m in metrics if m.controls]
+    if rows:
+        print("Controls, which learn nothing or next to nothing:")
+        table(("metric", "value", *names), rows, numbers=range(1, 2 + len(names)))
 
 
 def _number(value: float | None) -> str:

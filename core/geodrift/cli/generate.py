@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from geodrift.cli.console import emit, note
+from geodrift.cli.evaluate import Data
 from geodrift.cli.options import device as find_device
 from geodrift.cli.options import source as find_source
 from geodrift.cli.options import values
@@ -18,6 +19,8 @@ from geodrift.errors import InputError
 
 if TYPE_CHECKING:
     from geodrift.generation import Request, Run
+    from geodrift.likeness import Likeness
+    from geodrift.model import Model
     from geodrift.samples import Manifest
 
 
@@ -26,11 +29,15 @@ def generate(
     out: Annotated[Path, typer.Option(help="A new or empty folder for samples, manifest.json and report.html.")],
     preset: Annotated[str | None, typer.Option(help="A preset with weights; by default the first.")] = None,
     checkpoint: Annotated[Path | None, typer.Option(help="A checkpoint, or the --out of `geodrift train`.")] = None,
-    n: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 64,
+    n: Annotated[int | None, typer.Option("-n", min=1, help="How many [64]; with --like, for each object [1].")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps of the solver.")] = None,
     solver: Annotated[str | None, typer.Option(help="A solver; its options by --set sample.solver.KEY=…")] = None,
     guidance: Annotated[float | None, typer.Option(min=0, help="Guidance scale; 1 is plain conditioning.")] = None,
     condition: Annotated[list[str] | None, typer.Option(help="What to ask for: key=value.")] = None,
+    like: Annotated[
+        Path | None, typer.Option(help="Objects to be like, one by one: their compositions, sizes.")
+    ] = None,
+    like_where: Annotated[list[str] | None, typer.Option(help="Rows of --like: key=value.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same samples.")] = 0,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Samples at once; does not change them.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
@@ -51,7 +58,9 @@ def generate(
     _refuse_model(change or [])
     name, source = find_source(domain, preset, checkpoint)
     model = opened(source, domain, [*changes, *(change or [])]).to(find_device(device))
-    request = Request(model, name, n, seed, values("--condition", condition), format or ())
+    same = _alike(model, like, like_where)
+    count = len(same.numbers(n or (64 if like is None else 1)))
+    request = Request(model, name, count, seed, values("--condition", condition), format or (), same)
     request.check()
     samples.vacate(out, overwrite)
     run = _run(request)
@@ -59,8 +68,21 @@ def generate(
         manifest = run.write(out)
     emit(manifest.model_dump()) if json else _tell(out, manifest)
     if not run.complete:
-        note(f"geodrift: stopped; {manifest.count} of {n} samples are in {out}")
+        note(f"geodrift: stopped; {manifest.count} of {count} samples are in {out}")
         raise typer.Exit(130)
+
+
+def _alike(model: Model, path: Path | None, where: Sequence[str] | None) -> Likeness:
+    """The objects of a file that samples are to be like; what cannot be asked for is counted aloud."""
+    from geodrift.likeness import Likeness
+
+    data = Data.read(model.domain, path, "--like-where", where)
+    same = Likeness.of(model.domain, model.codec, data.objects, data.path, data.where)
+    if same.refused:
+        first = same.refused[0]
+        told = f"the first: {first.index}: {first.name}: {first.reason}"
+        note(f"{path}: {len(same.refused)} of {len(data.objects)} objects are not known to this model; {told}")
+    return same
 
 
 def _refuse_model(changes: list[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from geodrift.cli.console import emit
-from geodrift.cli.evaluate import Data, Jobs, Option, Reference, Train, TrainWhere, Where, described, measure
+from geodrift.cli.evaluate import Data, Jobs, Option, Reference, Train, TrainWhere, Where, described, measure, resumable
 
 
 def report(
@@ -32,7 +32,8 @@ def report(
     if reference is None and train is None:
         metrics = samples.figures(folder)
     else:
-        metrics = measure(found, objects, real, seen, option, jobs)
+        with resumable():
+            metrics = measure(found, objects, real, seen, option, jobs)
         samples.measured({"samples": str(folder), **described(found, real, seen, option, metrics)}, folder)
     with samples.staged(folder) as temporary:
         generation.report(temporary, manifest, found, objects, real.objects, metrics)

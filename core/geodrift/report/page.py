@@ -37,7 +37,7 @@ def facts(manifest: Manifest) -> dict[str, str]:
     """What a reader wants to know of a run at a glance."""
     sample = manifest.config["sample"]
     solver = sample["solver"]
-    asked = ", ".join(f"{name} = {_told(value)}" for name, value in manifest.conditions.items())
+    asked = ", ".join([*_like(manifest), *(f"{name} = {_told(value)}" for name, value in manifest.conditions.items())])
     count = f"{manifest.count:,}"
     return {
         "model": manifest.model,
@@ -48,6 +48,10 @@ def facts(manifest: Manifest) -> dict[str, str]:
         "time": f"{manifest.seconds:.1f} s on {manifest.device}",
         "geodrift": manifest.versions["geodrift"],
     }
+
+
+def _like(manifest: Manifest) -> list[str]:
+    return [f"like the {manifest.like['count']:,} of {Path(manifest.like['path']).name}"] if manifest.like else []
 
 
 def _told(value: float | str) -> str:

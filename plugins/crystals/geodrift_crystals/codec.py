@@ -31,6 +31,7 @@ from geodrift.state import State
 from geodrift_crystals import asking, statistics
 from geodrift_crystals.composition import ATOMS, FORMULA, SYSTEM, counts, system
 from geodrift_crystals.lattice import Kind, Representation
+from geodrift_crystals.likeness import formulas
 from geodrift_crystals.packing import packed, prepared
 from geodrift_crystals.structures import failed, formula, wrapped
 
@@ -142,6 +143,10 @@ class CrystalCodec:
         if name == ATOMS:
             return number(name, value)
         return (counts if name == FORMULA else system)(str(value), self.elements)
+
+    def alike(self, objects: Sequence[Structure]) -> Compact:
+        """The formulas of these crystals, as exact conditions; those that the model does not know are refused."""
+        return formulas(FORMULA, objects, self.elements, self.niggli, self.max_atoms)
 
     def blank(self, rng: Streams, cond: Mapping[str, Tensor]) -> State:
         """The cells to generate, one for each stream; atoms have their elements where the composition is known.

@@ -19,6 +19,7 @@ from geodrift.registry import Role
 from geodrift_crystals import processes
 from geodrift_crystals.codec import CrystalCodec
 from geodrift_crystals.networks.equivariant import Equivariant
+from geodrift_crystals.likeness import answering
 from geodrift_crystals.networks.message_passing import MessagePassing
 from geodrift_crystals.structures import FAILED
 from geodrift_crystals.symmetry import PERMUTATION, ROTATION, TRANSLATION
@@ -63,6 +64,9 @@ class Crystals:
         from geodrift_crystals.files import write
 
         return write(objects, folder, formats)
+
+    def answering(self, sample: Any, thing: Any, place: int) -> Any:
+        return answering(sample, thing, place)
 
     def fit(self, objects: Sequence[Any], options: Mapping[str, Any]) -> CrystalCodec:
         asked = {key: value for key, value in options.items() if key not in READING}

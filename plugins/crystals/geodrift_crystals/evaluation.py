@@ -14,15 +14,16 @@ from geodrift.metric import Metric
 from geodrift_crystals.controls import Controls
 from geodrift_crystals.metrics import charges, energy
 from geodrift_crystals.metrics.generation import evaluate_generation
-from geodrift_crystals.metrics.pairing import paired
+from geodrift_crystals.metrics.pairing import paired, predicts
 from geodrift_crystals.metrics.prediction import Groups, evaluate_prediction
 from geodrift_crystals.metrics.relaxation import evaluate_relaxation
 from geodrift_crystals.metrics.settings import Settings
 from geodrift_crystals.metrics.validity import VOLUME, structurally_valid
+from geodrift_crystals.structures import FAILED, Unrepresentable, adopted
 
 Samples = Sequence[Structure | None]
 
-_CONTROLLED = 4000  # samples of a control in structure prediction; with more, it sees fewer references
+_CONTROLLED = 10_000  # samples of a control in structure prediction; with more, it sees fewer references
 _WHATEVER_N = frozenset({"struct_valid", "comp_valid", "valid"})  # figures that do not depend on the number
 
 
@@ -32,7 +33,7 @@ def evaluate(
     """All figures of these crystals; those that need an absent (empty) reference are left out.
 
     Arguments:
-        samples: Structures, None for one that could not be built.
+        samples: Structures or ASE's atoms, None for one that could not be built.
         reference: Held-out structures; in structure prediction those that the samples predict.
         training: What the model has seen, for novelty and controls.
         options: See `geodrift_crystals.metrics.settings.Settings`.
@@ -42,15 +43,31 @@ def evaluate(
             the reference.
     """
     settings = Settings.of(options)
-    for name, part in (("samples", samples), ("reference", reference), ("training", training)):
-        _check(name, part)
+    samples, reference, training = (
+        _adopted(name, part) for name, part in (("samples", samples), ("reference", reference), ("training", training))
+    )
     if settings.energy or settings.relax:
         energy.described()  # a missing package is better known before the work than after it
     if len(samples) == 0:
         return []
-    if settings.task == "csp":
+    return _explained(_figures(samples, reference, training, settings), samples)
+
+
+def _figures(
+    samples: Samples, reference: Sequence[Structure], training: Sequence[Structure], settings: Settings
+) -> list[Metric]:
+    if (settings.task or ("csp" if predicts(samples) else "generation")) == "csp":
         return _prediction(samples, reference, training, settings)
     return _generation(samples, reference, training, settings)
+
+
+def _explained(figures: Sequence[Metric], samples: Samples) -> list[Metric]:
+    """The figures, with a word about samples that are no crystals at the first of them."""
+    reasons = [str(s.properties[FAILED]) for s in samples if s is not None and FAILED in s.properties]
+    if not reasons:
+        return list(figures)
+    told = f"{len(reasons):,} of {len(samples):,} samples are no crystals; the first: {reasons[0]}"
+    return [replace(m, protocol="; ".join(filter(None, (m.protocol, told)))) for m in figures[:1]] + list(figures[1:])
 
 
 def glance(samples: Sequence[Any]) -> dict[str, float]:
@@ -63,16 +80,26 @@ def glance(samples: Sequence[Any]) -> dict[str, float]:
     return {name: sum(flags) / len(samples) for name, flags in found.items()}
 
 
-def _check(name: str, structures: Sequence[Any]) -> None:
-    for i, structure in enumerate(structures):
-        if structure is None and name == "samples":
+def _adopted(name: str, things: Sequence[Any]) -> list[Any]:
+    """The structures, also of ASE's atoms, when all of them can be measured."""
+    found = [
+        None if thing is None and name == "samples" else _structure(name, i, thing) for i, thing in enumerate(things)
+    ]
+    for i, structure in enumerate(found):
+        if structure is None:
             continue
-        if not isinstance(structure, Structure):
-            raise InputError(f"{name}: number {i} is no crystal structure but {type(structure).__name__}")
         if not structure.is_ordered:
             raise InputError(f"{name}: number {i}, {structure.formula}, is disordered; order its sites")
         if name != "samples" and not (len(structure) and structure.volume >= VOLUME):
             raise InputError(f"{name}: number {i} has no atoms, or a cell without volume; leave it out")
+    return found
+
+
+def _structure(name: str, place: int, thing: Any) -> Structure:
+    try:
+        return adopted(thing)
+    except Unrepresentable:
+        raise InputError(f"{name}: number {place} is no crystal structure but {type(thing).__name__}") from None
 
 
 def _generation(
@@ -102,19 +129,22 @@ def _generation(
 def _prediction(
     samples: Samples, reference: Sequence[Structure], training: Sequence[Structure], settings: Settings
 ) -> list[Metric]:
+    pairs = paired(samples, reference)
+    k = min(pairs.most, settings.k or pairs.most)
+
     def figures(groups: Groups, real: Sequence[Structure]) -> list[Metric]:
-        found = evaluate_prediction(groups, real, settings)
+        found = evaluate_prediction(groups, real, settings, pairs.how)
         return found + _relaxation([sample for group in groups for sample in group], real, settings)
 
-    found = figures(paired(samples, reference, settings.k), reference)
+    found = figures(pairs.first(k), reference)
     if not training or not settings.controls:
         return found
     order = np.random.default_rng(settings.seed).permutation(len(reference))
-    chosen = [reference[i] for i in sorted(order[: max(1, _CONTROLLED // settings.k)])]
+    chosen = [reference[i] for i in sorted(order[: max(1, _CONTROLLED // k)])]
     controls = Controls.fit(training)
     compositions = [[element.symbol for element in structure.species] for structure in chosen]
     for name in controls.predictors:
-        control: Groups = controls.predict(name, compositions, settings.k, settings.seed)
+        control: Groups = controls.predict(name, compositions, k, settings.seed)
         found = _beside(found, name, figures(control, chosen))
     return found
 

@@ -29,6 +29,9 @@ SMALLEST_VOLUME = 0.1
 DUPLICATE = 0.1
 """Å: two atoms nearer than this are one that is written twice."""
 
+FLATTEST = 200.0
+"""Longest vector of a cell over its least height; the lattice points that a reduction looks at grow with its square."""
+
 MERGED = 0.01  # Å, of atoms that are one in the primitive cell
 FAILED = "failed"
 
@@ -118,8 +121,10 @@ def niggli(structure: Structure) -> Structure:
     """The crystal in the Niggli cell of its primitive lattice; its own properties stay.
 
     Raises:
-        Unrepresentable: When the reduction does not end.
+        Unrepresentable: When the cell is too flat, or the reduction does not end.
     """
+    if flatness(structure.lattice.matrix) > FLATTEST:
+        raise Unrepresentable("a cell too flat to be reduced")
     try:
         found = structure if _is_primitive(structure) else structure.get_primitive_structure(tolerance=MERGED)
         if not _is_upright(found.lattice):
@@ -127,6 +132,12 @@ def niggli(structure: Structure) -> Structure:
     except Exception as error:  # a reduction of a nearly flat cell may fail in several ways
         raise Unrepresentable(f"the cell cannot be reduced: {error}") from None
     return right_handed(_like(structure, found.lattice.matrix, found.frac_coords, symbols(found)))
+
+
+def flatness(lattice: Floats) -> float:
+    """The longest vector over the least height between two faces."""
+    heights = 1 / np.linalg.norm(np.linalg.inv(lattice), axis=0)
+    return float(np.linalg.norm(lattice, axis=1).max() / heights.min())
 
 
 def failed(elements: Sequence[str], reason: str) -> Structure:

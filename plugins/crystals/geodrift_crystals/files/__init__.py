@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from pymatgen.core import Structure
@@ -20,6 +21,7 @@ from geodrift_crystals.files import cif, poscar, tables, xyz
 from geodrift_crystals.files.generated import INVALID, SAMPLES, invalid, numbered
 from geodrift_crystals.files.reading import Record, Where, select, understand
 from geodrift_crystals.files.writing import FORMATS, write
+from geodrift_crystals.structures import Unrepresentable
 
 __all__ = ["FORMATS", "Reading", "read", "samples", "write"]
 
@@ -58,11 +60,18 @@ def samples(path: str | Path) -> list[Structure]:
     What could not be decoded, or cannot be read, is a cell without volume, which no metric takes for a valid one.
     """
     place = Path(path)
-    broken: list[Refusal] = []
-    records = [record for file in _files(place) for record in _records(file, place, broken)]
-    if broken:
-        raise InputError(f"{place}: {broken[0].name}: {broken[0].reason}")
+    records: list[Record] = []
+    for file in _files(place):
+        broken: list[Refusal] = []
+        found = _records(file, place, broken)
+        if broken and file.name == SAMPLES:
+            raise InputError(f"{place}: {broken[0].name}: {broken[0].reason}")
+        records += found or [Record(1, lost.name, partial(_refuse, lost.reason)) for lost in broken]
     return numbered(place, records)
+
+
+def _refuse(reason: str) -> Structure:
+    raise Unrepresentable(reason)
 
 
 def _useless(refused: Sequence[Refusal]) -> str:

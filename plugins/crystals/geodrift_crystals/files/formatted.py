@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Protocol
 
+import numpy as np
 from pymatgen.core import Structure
 
 from geodrift_crystals.structures import formula, symbols
@@ -21,6 +22,8 @@ class Sample(Protocol):
     def group(self) -> str: ...
     @property
     def number(self) -> int: ...
+    @property
+    def like(self) -> str: ...
 
 
 _CIF = """# P1 cell of sample {index} as generated.
@@ -39,7 +42,7 @@ _chemical_formula_sum '{formula}'
 _geodrift_space_group_found '{group}'
 _geodrift_space_group_number_found {number}
 _geodrift_symprec {symprec}
-loop_
+{like}loop_
  _symmetry_equiv_pos_as_xyz
  'x, y, z'
 loop_
@@ -63,6 +66,7 @@ def cif(sample: Sample, symprec: float) -> str:
     return _CIF.format(
         **{"a": a, "b": b, "c": c, "alpha": alpha, "beta": beta, "gamma": gamma, "volume": structure.volume},
         **{"index": sample.index, "group": sample.group, "number": sample.number, "symprec": symprec},
+        like=f"_geodrift_like '{sample.like}'\n" if sample.like else "",
         formula=formula(symbols(structure)),
         atoms="".join(rows),
     )
@@ -71,13 +75,17 @@ def cif(sample: Sample, symprec: float) -> str:
 def frame(sample: Sample, symprec: float) -> str:
     """A frame of extended XYZ, positions in Å."""
     structure = sample.structure
-    lattice = " ".join(f"{value:.10f}" for value in structure.lattice.matrix.ravel())
+    lattice = " ".join(f"{value:.10f}" for value in np.round(structure.lattice.matrix.ravel(), 10) + 0.0)  # −0 is 0
     head = (
         f'Lattice="{lattice}" Properties=species:S:1:pos:R:3 sample={sample.index} space_group="{sample.group}" '
-        f'space_group_number={sample.number} symprec={symprec} pbc="T T T"'
+        f'space_group_number={sample.number} symprec={symprec} {_like(sample)}pbc="T T T"'
     )
     rows = [
         f"{name} {x:.10f} {y:.10f} {z:.10f}"
         for name, (x, y, z) in zip(symbols(structure), structure.cart_coords, strict=True)
     ]
     return "\n".join([str(len(structure)), head, *rows, ""])
+
+
+def _like(sample: Sample) -> str:
+    return f'like="{sample.like}" ' if sample.like else ""

@@ -11,12 +11,13 @@ from pymatgen.core import Composition, Structure
 
 from geodrift.errors import InputError
 from geodrift_crystals.files.reading import Record, parsed
+from geodrift_crystals.likeness import ID, LIKE
 from geodrift_crystals.structures import failed
 
 SAMPLES = "samples.extxyz"
 INVALID = "invalid.csv"
 SAMPLE = "sample"
-_HEAD = ("index", "formula", "reason")
+_HEAD = ("index", "formula", "reason", LIKE)
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,13 @@ class Invalid:
         index: Its number.
         formula: Of its atoms.
         reason: What is wrong.
+        like: The crystal that it was to be like, if any.
     """
 
     index: int
     formula: str
     reason: str
+    like: str = ""
 
 
 def write_invalid(rows: Iterable[Invalid], path: Path) -> Path:
@@ -50,10 +53,12 @@ def invalid(folder: Path) -> list[Invalid]:
         return []
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            return [Invalid(int(row["index"]), row["formula"], row["reason"]) for row in csv.DictReader(file)]
+            return [
+                Invalid(int(r["index"]), r["formula"], r["reason"], r.get(LIKE) or "") for r in csv.DictReader(file)
+            ]
     except (OSError, KeyError, TypeError, ValueError):
         raise InputError(
-            f"{path}: not the list that `geodrift generate` wrote; its columns are {', '.join(_HEAD)}"
+            f"{path}: not the list that `geodrift generate` wrote; its columns are {', '.join(_HEAD[:3])}"
         ) from None
 
 
@@ -62,10 +67,17 @@ def numbered(folder: Path, records: Sequence[Record]) -> list[Structure]:
     found, rough = {}, [replace(record, parse=record.rough or record.parse) for record in records]
     for place, (record, result) in enumerate(zip(records, parsed(rough), strict=True)):
         crystal = failed([], result) if isinstance(result, str) else result
+        crystal.properties |= _named(record)
         found[int(record.columns.get(SAMPLE, place))] = crystal
     for row in invalid(folder):
         found[row.index] = failed(_elements(row.formula), row.reason)
+        found[row.index].properties |= {LIKE: row.like} if row.like else {}
     return [found[index] for index in sorted(found)]
+
+
+def _named(record: Record) -> dict[str, str]:
+    """The name of a record, and that of the crystal it is to be like, as texts."""
+    return {ID: record.name} | {key: record.columns[key] for key in (ID, LIKE) if record.columns.get(key)}
 
 
 def _elements(formula: str) -> list[str]:

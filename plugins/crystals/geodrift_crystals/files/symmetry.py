@@ -7,6 +7,7 @@ replaced by P1.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,8 @@ LOOPS = ("_symmetry_equiv_pos_as_xyz", "_space_group_symop_operation_xyz")
 NUMBERS = ("_space_group_IT_number", "_symmetry_Int_Tables_number")
 _SLACK = 0.02  # relative difference of squared lengths: cells are rounded
 _PLACES = 11.0 ** np.arange(9)  # an integer matrix as one number
+_TERM = r"(?:(?:\d+(?:\.\d+)?(?:/\d+)?\*?)?[xyz]|(?:\d+(?:\.\d*)?|\.\d+)(?:/\d+)?)"
+_OPERATION = re.compile(rf"[+-]?{_TERM}(?:[+-]{_TERM})*(?:,[+-]?{_TERM}(?:[+-]{_TERM})*){{2}}", re.IGNORECASE)
 Floats = NDArray[np.float64]
 
 
@@ -57,6 +60,8 @@ def _rotations(operations: Sequence[str]) -> Floats:
     found = []
     for text in operations:
         try:
+            if not _OPERATION.fullmatch(text.replace(" ", "").strip("'\"")):
+                raise ValueError(text)  # the parser passes over what it does not understand
             found.append(SymmOp.from_xyz_str(text).rotation_matrix)
         except Exception:  # the parser of operations fails in many ways
             raise Unrepresentable(f"wrong symmetry: {text[:40]!r} is not an operation") from None

@@ -8,6 +8,7 @@ goes to a database of ASE and a table in Parquet.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from pymatgen.core import Structure
 from geodrift.errors import InputError, unknown
 from geodrift_crystals.files import formatted
 from geodrift_crystals.files.generated import INVALID, SAMPLES, Invalid, write_invalid
+from geodrift_crystals.likeness import LIKE
 from geodrift_crystals.spacegroup import SYMPREC, space_group
 from geodrift_crystals.structures import FAILED, formula, symbols
 
@@ -31,12 +33,14 @@ class Entry:
         structure: The crystal.
         group: Hermann-Mauguin symbol of its space group; `?` when none was found.
         number: Of the space group in the International Tables; 0 when none was found.
+        like: The crystal that it was to be like, if any.
     """
 
     index: int
     structure: Structure
     group: str
     number: int
+    like: str = ""
 
 
 def write(objects: Sequence[Structure], folder: str | Path, formats: Sequence[str] = ()) -> list[Path]:
@@ -61,13 +65,18 @@ def write(objects: Sequence[Structure], folder: str | Path, formats: Sequence[st
     frames = [formatted.frame(entry, SYMPREC) for entry in entries]
     (place / INVALID).unlink(missing_ok=True)
     written += [_text(place / SAMPLES, "".join(frames))] if frames else []
-    rows = [Invalid(index, formula(symbols(thing)), str(thing.properties[FAILED])) for index, thing in lost]
+    rows = [Invalid(i, formula(symbols(thing)), str(thing.properties[FAILED]), _like(thing)) for i, thing in lost]
     written += [write_invalid(rows, place / INVALID)] if rows else []
     return written + [FORMATS[name](entries, place) for name in dict.fromkeys(formats)]
 
 
 def _entry(index: int, structure: Structure) -> Entry:
-    return Entry(index, structure, *space_group(structure))
+    return Entry(index, structure, *space_group(structure), _like(structure))
+
+
+def _like(structure: Structure) -> str:
+    """The name as all files can hold it."""
+    return re.sub(r"[\s\"']+", " ", str(structure.properties.get(LIKE, "")))
 
 
 def _text(path: Path, content: str) -> Path:
@@ -87,7 +96,8 @@ def _database(entries: Sequence[Entry], folder: Path) -> Path:
         for entry in entries:
             cell, positions = entry.structure.lattice.matrix, entry.structure.frac_coords
             atoms = Atoms(symbols(entry.structure), scaled_positions=positions, cell=cell, pbc=True)
-            database.write(atoms, sample=entry.index, space_group_found=entry.group, symprec=SYMPREC)
+            told = {"space_group_found": entry.group, "space_group_number_found": entry.number, "symprec": SYMPREC}
+            database.write(atoms, sample=entry.index, **told, data={LIKE: entry.like} if entry.like else {})
     return path
 
 
@@ -110,6 +120,7 @@ def _row(entry: Entry) -> dict[str, Any]:
         "space_group_found": entry.group,
         "space_group_number_found": entry.number,
         "symprec": SYMPREC,
+        **({LIKE: entry.like} if entry.like else {}),
         "volume": entry.structure.volume,
         "density": float(entry.structure.density),
         "cif": formatted.cif(entry, SYMPREC),

@@ -1,8 +1,8 @@
-r"""Whether two structures are the same, by pymatgen's StructureMatcher.
+r"""Whether two structures are the same, as pymatgen's StructureMatcher finds it.
 
 The distance of a matched pair is the root mean square displacement over the best map of cells and sites, divided by
 :math:`(V/N)^{1/3}`; an unmatched pair has none. Whatever cannot match (another reduced composition, an invalid
-structure) never reaches the matcher, and its distances are kept on disk.
+structure) is not compared, and distances are kept on disk.
 
 References:
     | Python Materials Genomics (Ong et al., 2013), https://doi.org/10.1016/j.commatsci.2012.10.028
@@ -18,15 +18,17 @@ from importlib import metadata
 
 import numpy as np
 from numpy.typing import NDArray
-from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.core import Structure
 
 from geodrift_crystals.metrics.address import address, joint
 from geodrift_crystals.metrics.store import kept
+from geodrift_crystals.metrics.superposition import Cell, Measure, displacement, root_mean_square
 from geodrift_crystals.metrics.validity import structurally_valid
 
 Floats = NDArray[np.float64]
 Pair = tuple[Structure, Structure]
+
+_BATCH = 256  # pairs
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,12 @@ class Tolerances:
     site: float = 0.3
     angle: float = 5.0
 
-    @property
-    def matcher(self) -> StructureMatcher:
-        return StructureMatcher(ltol=self.length, stol=self.site, angle_tol=self.angle)
+    def __call__(self, one: Cell, other: Cell, measure: Measure = root_mean_square) -> float:
+        """How far two primitive cells are apart, NaN where they do not match."""
+        try:
+            return displacement(one, other, self.length, self.site, self.angle, measure)
+        except (ValueError, ArithmeticError, IndexError, np.linalg.LinAlgError):  # a cell too degenerate to compare
+            return np.nan
 
     def __str__(self) -> str:
         version = metadata.version("pymatgen-core")
@@ -68,16 +73,17 @@ def distances(
         jobs: Number of processes.
     """
     found = np.full(len(true), np.nan)
-    places = [i for i, (p, t) in enumerate(zip(predicted, true, strict=True)) if _comparable(p, t)]
-    pairs = [(predicted[i], true[i]) for i in places]
-    names = [joint(*map(address, pair)) for pair in pairs]  # type: ignore[arg-type]
-    rows = kept(f"distances {tolerances}", names, pairs, partial(_distances, tolerances), jobs)
+    known = {id(s): s for s in (*predicted, *true) if s is not None}
+    kinds = {key: formula(s) for key, s in known.items()}
+    sound = {id(s): structurally_valid(s) for s in {id(s): s for s in predicted}.values()}
+    keys = list(zip(map(id, predicted), map(id, true), strict=True))
+    places = [i for i, (p, t) in enumerate(keys) if sound[p] and kinds[p] == kinds[t]]
+    names = {key: address(known[key]) for key in {key for i in places for key in keys[i]}}
+    pairs = [(known[keys[i][0]], true[i]) for i in places]
+    joined = [joint(names[p], names[t]) for p, t in (keys[i] for i in places)]
+    rows = kept(f"distances 2 {tolerances}", joined, pairs, partial(_distances, tolerances), jobs, _BATCH)
     found[places] = [row[0] for row in rows]
     return found
-
-
-def _comparable(one: Structure | None, other: Structure) -> bool:
-    return one is not None and formula(one) == formula(other) and structurally_valid(one)
 
 
 def formula(structure: Structure) -> str:
@@ -86,15 +92,8 @@ def formula(structure: Structure) -> str:
 
 
 def _distances(tolerances: Tolerances, pairs: Sequence[Pair]) -> list[Floats]:
-    matcher = tolerances.matcher
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return [np.array([_distance(matcher, *pair)]) for pair in pairs]
-
-
-def _distance(matcher: StructureMatcher, one: Structure, other: Structure) -> float:
-    try:
-        found = matcher.get_rms_dist(one, other)
-    except (ValueError, ArithmeticError, IndexError, np.linalg.LinAlgError):  # a cell too degenerate to reduce
-        return np.nan
-    return np.nan if found is None else float(found[0])
+        cells = {id(s): s for pair in pairs for s in pair}
+        reduced = {key: Cell.of(s) for key, s in cells.items()}
+        return [np.array([tolerances(reduced[id(one)], reduced[id(other)])]) for one, other in pairs]

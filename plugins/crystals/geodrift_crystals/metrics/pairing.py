@@ -1,64 +1,145 @@
 r"""Which samples predict the structure of which reference.
 
-Where all samples and references carry a `material_id` among their properties, these decide; otherwise the order does:
-the first `k` samples belong to the first reference.
+Samples that were generated with `--like` name the reference whose composition they were asked to have, and so do
+samples all of whose own `material_id` are among the reference's. Otherwise the order decides where it fits, the first
+`k` samples belonging to the first reference, and else the composition: samples of one are dealt out to its references.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 
 from pymatgen.core import Structure
 
 from geodrift.errors import InputError
+from geodrift_crystals.likeness import ID, LIKE, identifier
 from geodrift_crystals.metrics.matching import formula
+from geodrift_crystals.structures import FAILED
 
-ID = "material_id"
+Group = list[Structure | None]
+_EACH = "task csp: every sample predicts one reference"
 
 
-def paired(samples: Sequence[Structure | None], reference: Sequence[Structure], k: int) -> list[list[Structure | None]]:
-    """The samples of each reference, at most `k`, None where one could not be built.
+@dataclass(frozen=True)
+class Pairs:
+    """The samples of each reference.
+
+    Arguments:
+        groups: Of each reference, None for a sample that could not be built; they may have different lengths.
+        how: What they were paired by, in words.
+    """
+
+    groups: list[Group]
+    how: str
+
+    @property
+    def most(self) -> int:
+        """The largest number of samples of a reference."""
+        return max(map(len, self.groups))
+
+    def first(self, k: int) -> list[Group]:
+        """At most `k` samples of each."""
+        return [group[:k] for group in self.groups]
+
+
+def predicts(samples: Sequence[Structure | None]) -> bool:
+    """Whether these are predictions of structures: some of them name a reference."""
+    return any(sample is not None and LIKE in sample.properties for sample in samples)
+
+
+def paired(samples: Sequence[Structure | None], reference: Sequence[Structure]) -> Pairs:
+    """The samples of each reference.
 
     Raises:
-        InputError: When there is no reference, the numbers do not fit, an identifier is unknown or repeated, or most
-            samples are of another composition than their reference.
+        InputError: When there is no reference, samples belong to none of them, or are of another composition.
     """
     if not reference:
-        raise InputError("task csp: every sample predicts one reference; give them with --reference")
-    ids = [structure.properties.get(ID) for structure in reference]
-    built = [sample for sample in samples if sample is not None]
-    named = None not in ids and len(built) == len(samples) and all(ID in sample.properties for sample in built)
-    groups = _by_id(built, ids, k) if named else _by_order(samples, len(reference), k)
-    _check_compositions(groups, reference)
+        raise InputError(f"{_EACH}; give them with --reference")
+    names = [identifier(structure.properties, i) for i, structure in enumerate(reference)]
+    asked = _property(samples, LIKE)
+    if asked is None:
+        asked = _property(samples, ID)
+        asked = asked if asked and set(asked) <= {*names, ""} else None
+    if asked is not None and len(set(names)) == len(names):
+        return Pairs(_named(samples, asked, names, reference), f"by {ID}")
+    return _unnamed(samples, reference)
+
+
+def _property(samples: Sequence[Structure | None], key: str) -> list[str] | None:
+    """This property of all samples, empty where one is no crystal; None when one that is has none."""
+    found = [str(sample.properties.get(key, "")) if sample is not None else "" for sample in samples]
+    built = [
+        n for n, sample in zip(found, samples, strict=True) if sample is not None and FAILED not in sample.properties
+    ]
+    return found if built and all(built) else None
+
+
+def _named(
+    samples: Sequence[Structure | None], asked: Sequence[str], names: Sequence[str], reference: Sequence[Structure]
+) -> list[Group]:
+    known = set(names)
+    strange = [name for name in asked if name and name not in known]
+    if strange:
+        what = f"{len(strange)} of {len(samples)} samples predict what is not in the reference"
+        raise InputError(f"task csp: {what}, the first {strange[0]}; is it the file that was asked for?")
+    groups = _grouped(samples, asked)
+    found = [groups.get(name, []) for name in names]
+    _check_compositions(found, reference)
+    return found
+
+
+def _unnamed(samples: Sequence[Structure | None], reference: Sequence[Structure]) -> Pairs:
+    k, rest = divmod(len(samples), len(reference))
+    in_order = [list(samples[start : start + k]) for start in range(0, len(samples), k)] if k and not rest else []
+    if in_order and not _wrong(in_order, reference):
+        return Pairs(in_order, "by their order")
+    dealt = _dealt(samples, reference)
+    strays = len(samples) - sum(map(len, dealt))
+    if 2 * strays >= len(samples):
+        known = set(map(formula, reference))
+        first = next((formula(s) for s in samples if s and formula(s) not in known), "none of them a crystal")
+        what = f"{strays} of {len(samples)} samples are of the composition of no reference, such as {first}"
+        raise InputError(f"task csp: {what}; give the reference that they predict")
+    left = f"; {strays:,} samples are of the composition of none and left out" if strays else ""
+    return Pairs(dealt, f"by composition{left}")
+
+
+def _dealt(samples: Sequence[Structure | None], reference: Sequence[Structure]) -> list[Group]:
+    """The samples of each composition, dealt out to its references in turn."""
+    groups = _grouped(samples, [None if sample is None else formula(sample) for sample in samples])
+    kinds = [formula(structure) for structure in reference]
+    places = _places(kinds)
+    found: list[Group] = [[] for _ in reference]
+    for kind, members in places.items():
+        for turn, sample in enumerate(groups.get(kind, [])):
+            found[members[turn % len(members)]].append(sample)
+    return found
+
+
+def _grouped(samples: Sequence[Structure | None], keys: Sequence[Hashable]) -> Mapping[Hashable, Group]:
+    groups: defaultdict[Hashable, Group] = defaultdict(list)
+    for sample, key in zip(samples, keys, strict=True):
+        groups[key].append(sample)
     return groups
 
 
-def _by_order(samples: Sequence[Structure | None], references: int, k: int) -> list[list[Structure | None]]:
-    if len(samples) != k * references:
-        fits = len(samples) % references == 0 and len(samples) > 0
-        hint = f"give k={len(samples) // references}" if fits else "give every reference k samples"
-        raise InputError(f"task csp: {len(samples)} samples for {references} references with k={k}; {hint}, in order")
-    return [list(samples[start : start + k]) for start in range(0, len(samples), k)]
+def _places(kinds: Sequence[str]) -> Mapping[str, list[int]]:
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    for place, kind in enumerate(kinds):
+        found[kind].append(place)
+    return found
 
 
-def _by_id(samples: Sequence[Structure], ids: Sequence[object], k: int) -> list[list[Structure | None]]:
-    groups: defaultdict[object, list[Structure | None]] = defaultdict(list)
-    for sample in samples:
-        groups[sample.properties[ID]].append(sample)
-    if len(set(ids)) < len(ids):
-        raise InputError(f"task csp: the reference has a {ID} twice; remove one")
-    if strange := sorted(str(name) for name in groups.keys() - set(ids)):
-        raise InputError(f"task csp: samples of {ID} {strange[0]} have no reference ({len(strange)} such)")
-    if many := [name for name, group in groups.items() if len(group) > k]:
-        raise InputError(f"task csp: {len(groups[many[0]])} samples of {ID} {many[0]} with k={k}; give a larger k")
-    return [groups[name] for name in ids]
+def _wrong(groups: Sequence[Group], reference: Sequence[Structure]) -> list[tuple[str, str]]:
+    """Formulas of samples, and of their references, that differ."""
+    told = [(formula(s), formula(real)) for group, real in zip(groups, reference, strict=False) for s in group if s]
+    return [pair for pair in told if pair[0] != pair[1]]
 
 
-def _check_compositions(groups: Sequence[Sequence[Structure | None]], reference: Sequence[Structure]) -> None:
-    pairs = [(sample, real) for group, real in zip(groups, reference, strict=True) for sample in group if sample]
-    wrong = [(formula(sample), formula(real)) for sample, real in pairs if formula(sample) != formula(real)]
-    if 2 * len(wrong) > len(pairs):
-        one, other = wrong[0]
-        what = f"{len(wrong)} of {len(pairs)} samples are of another composition than their reference"
-        raise InputError(f"task csp: {what} ({one} for {other}); are both in one order?")
+def _check_compositions(groups: Sequence[Group], reference: Sequence[Structure]) -> None:
+    wrong = _wrong(groups, reference)
+    if 2 * len(wrong) > sum(map(len, groups)):
+        what = f"{len(wrong)} of {sum(map(len, groups))} samples are of another composition than their reference"
+        raise InputError(f"task csp: {what} ({wrong[0][0]} for {wrong[0][1]}); is it the file that was asked for?")

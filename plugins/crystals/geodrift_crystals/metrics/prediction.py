@@ -31,32 +31,41 @@ Floats = NDArray[np.float64]
 Groups = Sequence[Sequence[Structure | None]]
 Kind = tuple[str, int]
 
-_PAIRS = 20_000  # compared by METRe; beyond, it is measured on fewer references
+_PAIRS = 100_000  # compared by METRe; beyond, it is measured on fewer references
 
 
-def evaluate_prediction(groups: Groups, reference: Sequence[Structure], settings: Settings) -> list[Metric]:
+def evaluate_prediction(
+    groups: Groups, reference: Sequence[Structure], settings: Settings, how: str = "by their order"
+) -> list[Metric]:
     """The figures of predictions.
 
     Arguments:
         groups: The samples of each reference, None for one that could not be built.
         reference: The true structures.
-        settings: Of the evaluation; `k` samples a reference.
+        settings: Of the evaluation.
+        how: What samples and references were paired by.
     """
     samples = [sample for group in groups for sample in group]
     sound = sum(map(structurally_valid, samples))
     apart = _apart(groups, reference, settings)
     figures = [metric.share("struct_valid", sound, len(samples))] if samples else []
-    figures += _matches(apart[:, 0], "", "one sample a reference", settings.seed)
-    if settings.k > 1:
-        best = np.where(np.isnan(apart), np.inf, apart).min(1)
-        name = f"_{settings.k}"
-        figures += _matches(np.where(np.isinf(best), np.nan, best), name, f"best of {settings.k}", settings.seed)
+    k, told = apart.shape[1], f"paired {how}{_missing(groups)}"
+    figures += _matches(apart[:, 0], "", f"one sample a reference, {told}", settings.seed)
+    if k > 1:
+        best = np.fmin.reduce(apart, axis=1)
+        figures += _matches(best, f"_{k}", f"best of {k}, {told}", settings.seed)
     return figures + _metre(samples, reference, settings)
 
 
+def _missing(groups: Groups) -> str:
+    """What to say of references without a sample."""
+    count = sum(not group for group in groups)
+    return f"; {count:,} of {len(groups):,} references have no sample and count as not found" if count else ""
+
+
 def _apart(groups: Groups, reference: Sequence[Structure], settings: Settings) -> Floats:
-    """Distances of the samples of each reference, `(n, k)`; NaN where there is no match."""
-    found = np.full((len(reference), settings.k), np.nan)
+    """Distances of the samples of each reference, `(n, k)` of at most `k` each; NaN where there is no match."""
+    found = np.full((len(reference), max(1, *map(len, groups))), np.nan)
     places = [(i, j) for i, group in enumerate(groups) for j in range(len(group))]
     predicted = [groups[i][j] for i, j in places]
     values = distances(predicted, [reference[i] for i, _ in places], PREDICTION, settings.jobs)

@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.core import Structure
 
 from geodrift_crystals.metrics.address import address, joint
 from geodrift_crystals.metrics.matching import SAME, formula
 from geodrift_crystals.metrics.store import kept
+from geodrift_crystals.metrics.superposition import Cell, largest
 
 Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -37,7 +37,7 @@ class _Bucket:
 
     places: list[int]
     given: list[Structure]
-    reduced: list[Structure]
+    reduced: list[Cell]
 
     @property
     def address(self) -> bytes:
@@ -50,7 +50,7 @@ def firsts(structures: Sequence[Structure], jobs: int = 1) -> Flags:
     repeated = _repeated([formula(structure) for structure in structures])
     buckets = [bucket for bucket in _buckets(structures, repeated, jobs).values() if len(bucket.places) > 1]
     work = [bucket.reduced for bucket in buckets]
-    rows = kept(f"firsts {SAME}", [bucket.address for bucket in buckets], work, partial(_each, _firsts), jobs, 4)
+    rows = kept(f"firsts 2 {SAME}", [bucket.address for bucket in buckets], work, partial(_each, _firsts), jobs, 4)
     for bucket, row in zip(buckets, rows, strict=True):
         first[bucket.places] = row > 0
     return first
@@ -66,7 +66,7 @@ def known(structures: Sequence[Structure], others: Sequence[Structure], jobs: in
     pairs = [(new[key], old[key]) for key in new if key in old]
     work = [(one.reduced, other.reduced) for one, other in pairs]
     names = [joint(one.address, other.address) for one, other in pairs]
-    rows = kept(f"known {SAME}", names, work, partial(_each, _known), jobs, 4)
+    rows = kept(f"known 2 {SAME}", names, work, partial(_each, _known), jobs, 4)
     for (bucket, _), row in zip(pairs, rows, strict=True):
         found[bucket.places] = row > 0
     return found
@@ -79,7 +79,7 @@ def primitive_sites(structures: Sequence[Structure], jobs: int = 1) -> list[int]
 
 
 def _sites(structures: Sequence[Structure]) -> list[Floats]:
-    return [np.array([float(len(structure))]) for structure in _reduced(structures)]
+    return [np.array([float(len(cell.kinds))]) for cell in _reduced(structures)]
 
 
 def _repeated(names: Sequence[str]) -> list[int]:
@@ -95,49 +95,36 @@ def _buckets(structures: Sequence[Structure], places: Sequence[int], jobs: int) 
     reduced = chain.from_iterable(Parallel(n_jobs=jobs)(delayed(_reduced)(batch) for batch in batches))
     found: dict[tuple[str, int], _Bucket] = {}
     for place, given, primitive in zip(places, chosen, reduced, strict=True):
-        bucket = found.setdefault((formula(given), len(primitive)), _Bucket([], [], []))
+        bucket = found.setdefault((formula(given), len(primitive.kinds)), _Bucket([], [], []))
         bucket.places.append(place)
         bucket.given.append(given)
         bucket.reduced.append(primitive)
     return found
 
 
-def _reduced(structures: Sequence[Structure]) -> list[Structure]:
+def _reduced(structures: Sequence[Structure]) -> list[Cell]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return [_primitive(structure) for structure in structures]
+        return [Cell.of(structure) for structure in structures]
 
 
-def _primitive(structure: Structure) -> Structure:
-    """The primitive cell as the matcher finds it, or the cell as it is when that is too degenerate to reduce."""
-    try:
-        return structure.get_reduced_structure(reduction_algo="niggli").get_primitive_structure()
-    except (ValueError, ArithmeticError, IndexError, np.linalg.LinAlgError):
-        return structure
+def _each(function: Callable[[Any], Floats], work: Sequence[Any]) -> list[Floats]:
+    return [function(item) for item in work]
 
 
-def _each(function: Callable[[StructureMatcher, Any], Floats], work: Sequence[Any]) -> list[Floats]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return [function(SAME.matcher, item) for item in work]
+def _alike(one: Cell, other: Cell) -> bool:
+    return bool(SAME(one, other, largest) <= SAME.site)
 
 
-def _alike(matcher: StructureMatcher, one: Structure, other: Structure) -> bool:
-    try:
-        return bool(matcher.fit(one, other, skip_structure_reduction=True))
-    except (ValueError, ArithmeticError, IndexError, np.linalg.LinAlgError):
-        return False
-
-
-def _firsts(matcher: StructureMatcher, structures: Sequence[Structure]) -> Floats:
-    kinds: list[Structure] = []
+def _firsts(cells: Sequence[Cell]) -> Floats:
+    kinds: list[Cell] = []
     new = []
-    for structure in structures:
-        new.append(not any(_alike(matcher, kind, structure) for kind in kinds))
-        kinds += [structure] if new[-1] else []
+    for cell in cells:
+        new.append(not any(_alike(kind, cell) for kind in kinds))
+        kinds += [cell] if new[-1] else []
     return np.array(new, np.float64)
 
 
-def _known(matcher: StructureMatcher, pair: tuple[Sequence[Structure], Sequence[Structure]]) -> Floats:
+def _known(pair: tuple[Sequence[Cell], Sequence[Cell]]) -> Floats:
     new, old = pair
-    return np.array([any(_alike(matcher, other, structure) for other in old) for structure in new], np.float64)
+    return np.array([any(_alike(other, cell) for other in old) for cell in new], np.float64)

@@ -19,8 +19,9 @@ class Settings:
     """The options of an evaluation.
 
     Arguments:
-        task: "generation", or "csp": each sample predicts the structure of one reference.
-        k: Samples for each reference in "csp"; those of one reference follow each other.
+        task: "generation", or "csp": each sample predicts the structure of one reference; by default the latter
+            where samples name the reference that they were asked to be like.
+        k: Samples of each reference that are looked at in "csp", by default all.
         jobs: Number of processes, −1 for all cores.
         seed: Fixes bootstraps, draws and controls.
         controls: Whether to measure what learns nothing as well; it costs as much again for each control.
@@ -33,8 +34,8 @@ class Settings:
         relax: Number of samples to relax with CHGNet.
     """
 
-    task: str = "generation"
-    k: int = 1
+    task: str | None = None
+    k: int | None = None
     jobs: int = 1
     seed: int = 0
     controls: bool = True
@@ -59,7 +60,7 @@ class Settings:
                 raise unknown("option of evaluate", key, names)
         settings = cls(**options)
         for name, known in (("task", TASKS), ("data", CUTOFFS), ("smact", TABLES)):
-            if getattr(settings, name) not in known:
+            if getattr(settings, name) not in (*known, getattr(cls, name)):
                 raise unknown(name, getattr(settings, name), known)
         settings._check_numbers()
         return settings
@@ -67,6 +68,8 @@ class Settings:
     def _check_numbers(self) -> None:
         for name, least in (("k", 1), ("jobs", -1), ("seed", 0), ("relax", 0)):
             value = getattr(self, name)
+            if value is None:
+                continue
             if type(value) is not int or value < least or (name == "jobs" and value == 0):
                 what = "number of processes, or -1 for all cores" if name == "jobs" else f"whole number from {least}"
                 raise InputError(f"{name}: a {what}, not {value!r}")

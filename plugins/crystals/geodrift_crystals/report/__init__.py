@@ -19,7 +19,7 @@ from geodrift.report.parts import fragment, grid, part, section
 from geodrift_crystals.report.cells import payload
 from geodrift_crystals.report.charts import charts
 from geodrift_crystals.report.elements import colour
-from geodrift_crystals.report.meanings import MEANINGS
+from geodrift_crystals.report.meanings import meanings
 from geodrift_crystals.spacegroup import SYMPREC, space_group
 from geodrift_crystals.structures import FAILED, symbols
 
@@ -38,7 +38,7 @@ def body(samples: Sequence[Structure], reference: Sequence[Structure], metrics: 
         metrics: What was measured; an empty list leaves the table out.
     """
     sound = [(number, crystal) for number, crystal in enumerate(samples) if FAILED not in crystal.properties]
-    figures = section("Metrics", table(metrics, MEANINGS)) if metrics else ""
+    figures = section("Metrics", table(metrics, meanings(m.name for m in metrics))) if metrics else ""
     distributions = charts([crystal for _, crystal in sound], reference)
     style = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
     return fragment(_cells(samples, sound), _lost(samples), figures, distributions, _script(sound), style=style)

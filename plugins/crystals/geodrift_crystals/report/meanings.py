@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 
 MEANINGS: Mapping[str, str] = {
     "struct_valid": "no two atoms nearer than 0.5 Å, a volume of at least 0.1 Å³",
@@ -25,8 +26,15 @@ MEANINGS: Mapping[str, str] = {
     "rmse": "deviation of those that are found, of the cube root of the volume per atom",
     "crmse": "the same over all, 0.5 for each that is not found",
     "metre": "share of the reference found by any sample of its composition",
+    "metre_rmse": "deviation of those that are found so",
+    "metre_crmse": "the same over all, 0.5 for each that is not found",
     "relaxed": "relaxation ends",
     "relax_rmsd": "how far atoms move in relaxation, Å",
     "relax_gain": "energy that relaxation gains, eV/atom",
     "above_reference": "energy above the reference of the same composition, eV/atom; no energy above the hull",
 }
+
+
+def meanings(names: Iterable[str]) -> dict[str, str]:
+    """What figures of these names are; `match_20` is the match of the best of 20."""
+    return {name: MEANINGS.get(re.sub(r"_\d+$", "", name), "") for name in names}

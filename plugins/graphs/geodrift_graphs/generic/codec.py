@@ -112,6 +112,12 @@ class Codec(ABC, Generic[Native]):
         conditions = self.conditions([objects[index] for index in sifted.kept], jobs)
         return Compact({**_table(sifted.results), **conditions}, sifted.kept, sifted.refused)
 
+    def alike(self, objects: Sequence[Native]) -> Compact:
+        """The number of nodes of each object, `atoms` `(M,)`."""
+        sifted = self._sift(objects)
+        atoms = torch.tensor([float(len(graph.nodes)) for graph in sifted.results])
+        return Compact({"atoms": atoms}, sifted.kept, sifted.refused)
+
     def arrays(self, objects: Sequence[Native], jobs: int = 1) -> Arrays:
         """The tensors of `compact` alone."""
         return self.compact(objects, jobs).arrays
