@@ -18,8 +18,8 @@ from geodrift.processes import Product
 from geodrift.registry import Role
 from geodrift_crystals import processes
 from geodrift_crystals.codec import CrystalCodec
-from geodrift_crystals.networks.equivariant import Equivariant
 from geodrift_crystals.likeness import answering
+from geodrift_crystals.networks.equivariant import Equivariant
 from geodrift_crystals.networks.message_passing import MessagePassing
 from geodrift_crystals.structures import FAILED
 from geodrift_crystals.symmetry import PERMUTATION, ROTATION, TRANSLATION

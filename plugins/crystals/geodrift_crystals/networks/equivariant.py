@@ -38,6 +38,7 @@ from geodrift_crystals.networks.elements import descriptors
 from geodrift_crystals.networks.exchange import Exchange, normalised
 from geodrift_crystals.networks.fourier import Harmonics
 from geodrift_crystals.networks.frame import Frame
+from geodrift_crystals.networks.message_passing import Head
 from geodrift_crystals.networks.shells import Shells
 from geodrift_crystals.networks.strain import strain
 from geodrift_crystals.networks.waves import Waves
@@ -92,7 +93,7 @@ class Equivariant(nn.Module):
         self.clock = Clock(hidden, conditions or {})
         self.layers = nn.ModuleList(Exchange(hidden, channels, shells, degree) for _ in range(layers))
         self.components = Components(hidden, channels, reach, degree)
-        self.species_head = nn.Linear(hidden, species[1])
+        self.species_head = Head(hidden, species[1])
         self.frac_head = Answer(hidden, channels, *frac)
         self.lattice_head = strain(hidden, channels, lattice)
 
@@ -134,7 +135,7 @@ class Equivariant(nn.Module):
         whole, axes, products = (_mean(x, layout) for x in (scalars, even, odd[:, :, None] * odd[:, None]))
         answers = {
             "species": self.species_head(scalars),
-            "frac": place.squeeze(-1) if self.seen == 1 else place,
+            "frac": place.mT.flatten(1) if self.seen == 1 else place,
             "lattice": self.lattice_head(whole, axes, products, frame, z["lattice"]),
         }
         return State({name: answers[name] for name in z}, z.layouts)
