@@ -182,7 +182,7 @@ def _refused(solver: Solver, process: Product) -> bool:
         return True
     if isinstance(solver, Adaptive) and not whole:
         return True
-    if _measures_noise(solver) and not any(isinstance(p, Affine) for p in parts):
+    if _measures_noise(solver) and not any(isinstance(p, Affine | Bayesian) for p in parts):
         return True
     divides = isinstance(solver, (S4, Strang)) or _divides(solver)
     return not any(isinstance(p, Flow) for p in parts) or (divides and no_signal)
