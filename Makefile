@@ -9,7 +9,8 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 demo: $(VENV)/demo.stamp
 	$(BIN)/geodrift generate graphs --preset qm9 -n 64 --seed 0 --overwrite --out demo/molecules
 	$(BIN)/geodrift generate graphs --preset community-small -n 64 --seed 0 --overwrite --out demo/graphs
-	@echo "Open demo/molecules/report.html and demo/graphs/report.html in a browser."
+	$(BIN)/geodrift generate crystals --preset perov-csp -n 16 --condition formula=SrTiO3 --seed 0 --overwrite --out demo/crystals
+	@echo "Open the report.html of demo/molecules, demo/graphs and demo/crystals in a browser."
 
 test: lint
 	$(BIN)/python -m pytest -q
@@ -30,8 +31,8 @@ clean:
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/demo.stamp: pyproject.toml constraints.txt | $(BIN)/python
-	@echo "Installing geodrift[graphs] into $(VENV) (some minutes the first time)"
-	$(INSTALL) ".[graphs]"
+	@echo "Installing geodrift[graphs,crystals] into $(VENV) (some minutes the first time)"
+	$(INSTALL) ".[graphs,crystals]"
 	@touch $@
 
 $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(BIN)/python

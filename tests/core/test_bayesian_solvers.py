@@ -15,7 +15,7 @@ from geodrift.processes.families import Categorical, Family, Gaussian
 from geodrift.processes.periodic import Periodic
 from geodrift.rng import Streams
 from geodrift.sampling import sample
-from geodrift.solvers import CTMC, Ancestral, Churn, Reveal, Solver
+from geodrift.solvers import CTMC, Ancestral, Churn, Renoise, Reveal, Solver
 from geodrift.solvers.driven import AdaptiveEulerMaruyama
 from geodrift.state import State
 from geodrift.testing import Averaged, Exact, Points, assert_same
@@ -32,6 +32,8 @@ def shares(x: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("accuracy", [Quadratic(20.0), Entropy(60.0)], ids=["quadratic", "entropy"])
 def test_every_solver_reaches_the_law_or_refuses(any_solver: Solver, accuracy: Accuracy, family: Family) -> None:
     """A start without evidence is refused by those that divide by the signal or need the velocity there."""
+    if isinstance(any_solver, Renoise):
+        pytest.skip("it seeks the likeliest data, by design: see test_renoise")
     n, points = 800, POINTS[family].double() if isinstance(family, Periodic) else POINTS[family]
     exact = Exact(Bayesian(family, accuracy), Points(points[:, None], WEIGHTS))
     like = torch.zeros(n, 1, dtype=points.dtype)
