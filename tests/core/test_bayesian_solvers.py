@@ -32,8 +32,8 @@ def shares(x: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("accuracy", [Quadratic(20.0), Entropy(60.0)], ids=["quadratic", "entropy"])
 def test_every_solver_reaches_the_law_or_refuses(any_solver: Solver, accuracy: Accuracy, family: Family) -> None:
     """A start without evidence is refused by those that divide by the signal or need the velocity there."""
-    if isinstance(any_solver, Renoise):
-        pytest.skip("it seeks the likeliest data, by design: see test_renoise")
+    if isinstance(any_solver, Renoise) and isinstance(family, Periodic):
+        pytest.skip("it keeps to the likely angles, by design: see test_renoise")
     n, points = 800, POINTS[family].double() if isinstance(family, Periodic) else POINTS[family]
     exact = Exact(Bayesian(family, accuracy), Points(points[:, None], WEIGHTS))
     like = torch.zeros(n, 1, dtype=points.dtype)
@@ -59,8 +59,8 @@ def _has_a_reason(solver: Solver, denoise: Any) -> None:
 def test_beliefs_move_as_their_means(any_solver: Solver) -> None:
     """Where no point is drawn from the belief, a belief and its mean vector lead to the same state."""
     exact = Exact(Bayesian(Periodic(), Quadratic(20.0)), Points(torch.tensor([[0.1], [0.4], [0.7]]), WEIGHTS))
-    if isinstance(any_solver, (Ancestral, CTMC, Reveal)):
-        return  # the first two draw a point, the last moves no real numbers
+    if isinstance(any_solver, (Ancestral, CTMC, Renoise, Reveal)):
+        return  # the first three draw a point, the last moves no real numbers
     times = torch.tensor([0.8, 0.6])
     z = exact.process.prior(torch.zeros(6, 1), Streams.of(0, 6))
     ends = []
