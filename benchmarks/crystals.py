@@ -24,14 +24,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from geodrift.config import Config, Sample, Train
 from geodrift.errors import InputError
+from geodrift.likeness import Likeness
 from geodrift.model import Model, load
 from geodrift.plugins import domain
-from geodrift.rng import Streams
-from geodrift.sampling import sample
 from geodrift.solvers import solvers
 from geodrift.train.launch import fabric, launch, prepare
 
@@ -130,18 +128,12 @@ class Exam:
 
     def predicted(self, model: Model, settings: Sample) -> list[Any]:
         """A sample for each of them; none where the model does not know an element or the size."""
-        compact = model.codec.compact(self.reference)
+        same = Likeness.of(model.domain, model.codec, self.reference)
+        chunks = model.stream(same.numbers(1), seed=self.seed, settings=settings, conditions=same.joined({}))
         samples: list[Any] = [None] * len(self.reference)
-        for rows in torch.arange(len(compact.kept)).split(settings.batch_size):
-            for row, thing in zip(rows.tolist(), self._batch(model, settings, compact.arrays, rows), strict=True):
-                samples[compact.kept[row]] = thing
+        for place, thing in zip(same.kept, (thing for chunk in chunks for thing in chunk.objects), strict=True):
+            samples[place] = thing
         return samples
-
-    def _batch(self, model: Model, settings: Sample, arrays: Any, rows: Tensor) -> list[Any]:
-        true, _ = model.codec.batch(arrays, rows)
-        like = true.replace({name: torch.zeros_like(true[name]) for name in ("frac", "lattice")})
-        rng, solver = Streams.of(self.seed, rows), solvers.build(settings.solver)
-        return model.codec.decode(sample(model.guided(settings, like, {}), like, solver, rng, steps=settings.steps))
 
 
 def sampling(model: Model, options: dict[str, Any], calls: int) -> Sample:
