@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +52,15 @@ loop_
   O O3 1 0.5 0.0 0.5 1
   O O4 1 0.0 0.5 0.5 1
 """
+
+
+@pytest.fixture
+def double() -> Iterator[None]:
+    """Laws hold in float64."""
+    torch.set_default_dtype(torch.float64)
+    torch.manual_seed(0)
+    yield
+    torch.set_default_dtype(torch.float32)
 
 
 @pytest.fixture

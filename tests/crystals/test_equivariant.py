@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from copy import deepcopy
 from functools import cache
 
@@ -18,6 +17,8 @@ from geodrift_crystals.lattice import CHARTS, Representation
 from geodrift_crystals.networks.equivariant import Equivariant
 from geodrift_crystals.networks.frame import Frame
 
+pytestmark = pytest.mark.usefixtures("double")
+
 SIZES = torch.tensor([3, 1, 4])
 LAYOUT = Ragged.of(SIZES)
 ELEMENTS = ("O", "Ti", "Sr", "Ba")  # and a mask
@@ -30,14 +31,6 @@ EXCHANGES = torch.tensor(
     ],
     dtype=torch.float64,
 )
-
-
-@pytest.fixture(autouse=True)
-def double() -> Iterator[None]:
-    torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(torch.float32)
 
 
 @cache

@@ -1,7 +1,6 @@
 """Lattices as numbers: exact inverses, blind to rotations, positive volumes, crystal families as subspaces."""
 
 import math
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -10,14 +9,9 @@ from torch import Tensor
 
 from geodrift_crystals.lattice import CHARTS, FAMILIES, Representation, project, standard
 
+pytestmark = pytest.mark.usefixtures("double")
+
 N = 500
-
-
-@pytest.fixture(autouse=True)
-def double() -> Iterator[None]:
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
 
 
 def lattices() -> tuple[Tensor, Tensor]:

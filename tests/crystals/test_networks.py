@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from functools import cache
 
 import pytest
@@ -19,17 +18,11 @@ from geodrift_crystals.networks.edges import Edges
 from geodrift_crystals.networks.elements import PROPERTIES, descriptors
 from geodrift_crystals.networks.fourier import Harmonics
 
+pytestmark = pytest.mark.usefixtures("double")
+
 SIZES = torch.tensor([3, 1, 4])
 LAYOUT = Ragged.of(SIZES)
 ELEMENTS = ("O", "Ti", "Sr", "Ba")  # and a mask
-
-
-@pytest.fixture(autouse=True)
-def double() -> Iterator[None]:
-    torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(torch.float32)
 
 
 @cache

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -19,16 +18,10 @@ from geodrift_crystals.networks.frame import Frame
 from geodrift_crystals.networks.shells import Shells, bessel
 from geodrift_crystals.networks.waves import Waves
 
+pytestmark = pytest.mark.usefixtures("double")
+
 ROWS = torch.tensor([[4.0, 0, 0], [0.5, 3.6, 0], [0.3, -0.4, 4.3]], dtype=torch.float64)
 WIDTH, REFERENCE = 0.4, 2.0  # Å: of a shell, and the radius at which it counts as one
-
-
-@pytest.fixture(autouse=True)
-def double() -> Iterator[None]:
-    torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(torch.float32)
 
 
 def sphere() -> tuple[Tensor, Tensor]:
