@@ -97,6 +97,12 @@ class Codec(Protocol):
     def batch(self, arrays: Mapping[str, Tensor], index: Tensor) -> tuple[State, dict[str, Tensor]]:
         """These rows of a data set, as data and conditions `(B,)`."""
 
+    def augmented(self, arrays: Mapping[str, Tensor], index: Tensor, rng: Streams) -> tuple[State, dict[str, Tensor]]:
+        """The same, each in a random one of the forms that are equally true, as training sees them.
+
+        A codec whose objects have one form only need not have this.
+        """
+
     def blank(self, rng: Streams, cond: Mapping[str, Tensor]) -> State:
         """The shapes to generate, one sample for each stream; `InputError` for conditions that exclude each other."""
 

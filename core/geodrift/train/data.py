@@ -52,5 +52,7 @@ class Feed:
     def batch(self, step: int, rank: int = 0, ranks: int = 1) -> tuple[State, dict[str, Tensor], Streams]:
         """The share of a step that belongs to this process: data, conditions and one random stream a sample."""
         mine = torch.arange(rank, self.batch_size, ranks)
-        state, cond = self.codec.batch(self.arrays, self.indices(step)[mine])
-        return state, cond, Streams.of(self.seed + 1, step * self.batch_size + mine)
+        rows, rng = self.indices(step)[mine], Streams.of(self.seed + 1, step * self.batch_size + mine)
+        if hasattr(self.codec, "augmented"):
+            return *self.codec.augmented(self.arrays, rows, rng), rng
+        return *self.codec.batch(self.arrays, rows), rng

@@ -31,6 +31,7 @@ from geodrift.state import State
 from geodrift_crystals import asking, statistics
 from geodrift_crystals.composition import ATOMS, FORMULA, SYSTEM, counts, system
 from geodrift_crystals.lattice import Kind, Representation
+from geodrift_crystals.lattice.holohedry import matrices
 from geodrift_crystals.likeness import formulas
 from geodrift_crystals.packing import packed, prepared
 from geodrift_crystals.structures import failed, formula, wrapped
@@ -133,6 +134,15 @@ class CrystalCodec:
             "lattice": arrays["lattice"][index].to(real),
         }
         return _state(fields, atoms), {name: arrays[name][index].to(real) for name in self.scales}
+
+    def augmented(self, arrays: Mapping[str, Tensor], index: Tensor, rng: Streams) -> tuple[State, dict[str, Tensor]]:
+        """The same, each crystal in a random setting of its cell."""
+        state, cond = self.batch(arrays, index)
+        group = arrays["settings"][index]
+        drawn = (rng.uniform(torch.empty(len(index), 1)) * group.shape[1]).long()
+        change = matrices()[group.gather(1, drawn)[:, 0].long()].to(state["frac"])
+        moved = torch.einsum("mi,mij->mj", state["frac"], state.layouts["frac"].spread(change)) % 1
+        return state.replace({"frac": torch.where(moved >= 1, 0.0, moved)}), cond
 
     def ask(self, name: str, value: Asked) -> Tensor:
         """A number of atoms, `()`, or a formula or chemical system as numbers of the elements, `(K,)`.

@@ -16,6 +16,7 @@ from torch import Tensor
 from geodrift.domain import Refusal
 from geodrift.errors import InputError
 from geodrift_crystals.lattice import Representation
+from geodrift_crystals.lattice.holohedry import settings
 from geodrift_crystals.structures import (
     FAILED,
     Unrepresentable,
@@ -71,7 +72,7 @@ def prepared(
 
 
 def packed(crystals: Sequence[Structure], elements: Sequence[str], lattice: Representation) -> dict[str, Tensor]:
-    """Positions `(n, N, 3)`, element classes `(n, N)`, numbers of atoms `(n,)` and lattices `(n, C)`."""
+    """Positions `(n, N, 3)`, element classes `(n, N)`, numbers of atoms `(n,)`, lattices `(n, C)`, settings `(n, 48)`."""
     if not crystals:
         raise InputError("none of the crystals can be represented")
     place = {name: index for index, name in enumerate(elements)}
@@ -81,7 +82,8 @@ def packed(crystals: Sequence[Structure], elements: Sequence[str], lattice: Repr
     frac[present] = _below_one(np.concatenate([crystal.frac_coords for crystal in crystals]))
     species[present] = torch.tensor([place[name] for crystal in crystals for name in symbols(crystal)]).to(torch.int8)
     cells = torch.from_numpy(np.stack([crystal.lattice.matrix for crystal in crystals]))
-    return {"frac": frac, "species": species, "atoms": atoms, "lattice": lattice.encode(cells, atoms).float()}
+    numbers = lattice.encode(cells, atoms).float()
+    return {"frac": frac, "species": species, "atoms": atoms, "lattice": numbers, "settings": settings(cells)}
 
 
 def _below_one(positions: Any) -> Tensor:
