@@ -72,7 +72,8 @@ def prepared(
 
 
 def packed(crystals: Sequence[Structure], elements: Sequence[str], lattice: Representation) -> dict[str, Tensor]:
-    """Positions `(n, N, 3)`, element classes `(n, N)`, numbers of atoms `(n,)`, lattices `(n, C)`, settings `(n, 48)`."""
+    """Positions `(n, N, 3)`, element classes `(n, N)`, numbers of atoms `(n,)`, lattices `(n, C)`,
+    and settings `(n, 48)`."""
     if not crystals:
         raise InputError("none of the crystals can be represented")
     place = {name: index for index, name in enumerate(elements)}
