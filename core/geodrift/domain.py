@@ -156,6 +156,12 @@ class Domain(Protocol):
         A domain without such notes need not have this.
         """
 
+    def choose(self, groups: Sequence[Sequence[Any]], known: Sequence[Any]) -> list[int]:
+        """The place of the best draft in each group, not one of the known objects where that can be helped.
+
+        A domain that cannot tell need not have this.
+        """
+
     def fit(self, objects: Sequence[Any], options: Mapping[str, Any]) -> Codec:
         """The codec of training objects; `options` is the config's section `data`."""
 

@@ -7,13 +7,14 @@ import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from geodrift import samples
+from geodrift.choice import Choice
 from geodrift.conditioning import Asked
 from geodrift.domain import Domain
 from geodrift.errors import InputError, unknown
@@ -43,6 +44,7 @@ class Request:
         conditions: What to ask for: a number in the condition's unit, or a text that the codec knows.
         formats: Kinds of files to write beside the domain's own.
         like: Objects that the samples are to be like, if any.
+        choice: Of each sample among several drafts, if any.
     """
 
     model: Model
@@ -52,9 +54,16 @@ class Request:
     conditions: dict[str, Asked] = field(default_factory=dict)
     formats: Sequence[str] = ()
     like: Likeness = field(default_factory=Likeness)
+    choice: Choice = field(default_factory=Choice)
+
+    @property
+    def drafts(self) -> int:
+        """How many objects are drawn."""
+        return self.n * self.choice.drafts
 
     def check(self) -> None:
         """Raise `InputError` now for what could only fail later."""
+        self.choice.check(self.model.domain)
         settings = self.model.config.sample
         solver, grid = solvers.build(settings.solver), grids.build(settings.grid)
         process = self.model.denoiser.process
@@ -77,10 +86,10 @@ class Request:
         """
         calls, wall, cpu = self.model.denoiser.calls, time.perf_counter(), time.process_time()
         settings = self.model.config.sample
-        share = self.n / (math.ceil(self.n / settings.batch_size) * settings.steps)
+        share = self.drafts / (math.ceil(self.drafts / settings.batch_size) * settings.steps)
         watch = partial(_advance, tick, share)
         chunks = self.model.stream(
-            range(self.n), seed=self.seed, conditions=self.like.joined(self.conditions), watch=watch
+            range(self.drafts), seed=self.seed, conditions=self.like.joined(self.conditions), watch=watch
         )
         finished = _finished(chunks, partial(tick, share), settings.batch_size)
         spent = time.perf_counter() - wall, time.process_time() - cpu
@@ -122,13 +131,16 @@ class Run:
     seconds: float
     cpu_seconds: float
 
-    @property
+    @cached_property
     def objects(self) -> list[Any]:
-        return self.request.like.noted([thing for chunk in self.chunks for thing in chunk.objects])
+        """The samples: the best of their drafts, each with a note what it is like."""
+        request = self.request
+        drafts = [thing for chunk in self.chunks for thing in chunk.objects]
+        return request.like.noted(request.choice.of(request.model.domain, drafts, request.n))
 
     @property
     def complete(self) -> bool:
-        return len(self.objects) == self.request.n
+        return sum(len(chunk.objects) for chunk in self.chunks) == self.request.drafts
 
     def write(self, folder: Path) -> Manifest:
         """Write native files, report and manifest; either all of them appear or none."""
@@ -154,6 +166,7 @@ class Run:
             config=model.config.model_dump(),
             conditions=self.request.conditions,
             like=self.request.like.described(),
+            choice=self.request.choice.described(),
             seed=self.request.seed,
             device=str(model.device),
             requested=self.request.n,

@@ -62,6 +62,7 @@ class Manifest(BaseModel):
     config: dict[str, Any]
     conditions: dict[str, float | str]
     like: dict[str, Any] | None = None
+    choice: dict[str, Any] | None = None
     seed: int
     device: str
     requested: int

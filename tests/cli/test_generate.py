@@ -206,3 +206,16 @@ def test_guidance_asks_the_network_twice(tmp_path: Path, molecules: Path, config
     calls = [manifest(tmp_path / name)["network_calls"] for name in ("plain", "guided")]
     assert calls == [5, 10]
     assert math.isclose(manifest(tmp_path / "guided")["conditions"]["logp"], 1.5)
+
+
+def test_drafts_that_cannot_be_ranked_are_refused(
+    tmp_path: Path, molecules: Path, generate: Callable[..., Result]
+) -> None:
+    for asked, told in (
+        (("--best-of", 2), "--best-of 2: graphs cannot be ranked by their drafts"),
+        (("--avoid", molecules), f"--avoid {molecules}: needs drafts to choose from; draw some with --best-of"),
+        (("--avoid-where", "rows=:2"), "--avoid-where: selects rows of a file that is not given"),
+    ):
+        result = generate(tmp_path / "out", *asked)
+        assert (result.code, result.message) == (2, f"geodrift: {told}")
+        assert not list((tmp_path / "out").glob("*"))

@@ -120,3 +120,16 @@ def test_every_format_is_measured_the_same(tmp_path: Path, table: Path, generate
     one = figures(command("evaluate", "crystals", tmp_path / "out/samples.extxyz", "--reference", table, "--json"))
     assert one == whole
     assert len(read(tmp_path / "out/00000.cif").objects) == 1
+
+
+def test_the_best_of_three_drafts_of_each_crystal(tmp_path: Path, table: Path, generate: Callable[..., Result]) -> None:
+    """One of those that three rounds would give, and never one of a file of known ones where another is left."""
+    assert generate("--like", table, "-n", 3).code == 0
+    rounds = samples(tmp_path / "out")
+    assert generate("--like", table, "--best-of", 3, "--avoid", table, "--overwrite").code == 0
+    said = json.loads((tmp_path / "out/manifest.json").read_text())
+    assert said["choice"] == {"drafts": 3, "avoid": {"path": str(table), "where": {}, "count": 5}}
+    assert (said["requested"], said["count"]) == (5, 5)
+    for i, crystal in enumerate(samples(tmp_path / "out")):
+        assert crystal.properties["like"] == str(100 + i)
+        assert any((crystal.frac_coords == draft.frac_coords).all() for draft in rounds[i::5])

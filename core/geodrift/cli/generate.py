@@ -38,6 +38,9 @@ def generate(
         Path | None, typer.Option(help="Objects to be like, one by one: their compositions, sizes.")
     ] = None,
     like_where: Annotated[list[str] | None, typer.Option(help="Rows of --like: key=value.")] = None,
+    best_of: Annotated[int, typer.Option(min=1, help="Draw so many of each sample and keep the best.")] = 1,
+    avoid: Annotated[Path | None, typer.Option(help="With --best-of: known objects that are not wanted again.")] = None,
+    avoid_where: Annotated[list[str] | None, typer.Option(help="Rows of --avoid: key=value.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same samples.")] = 0,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Samples at once; does not change them.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
@@ -48,6 +51,7 @@ def generate(
 ) -> None:
     """Generate samples with a preset or a checkpoint of your own."""
     from geodrift import samples
+    from geodrift.choice import Choice
     from geodrift.generation import Request
     from geodrift.model import opened
 
@@ -60,7 +64,9 @@ def generate(
     model = opened(source, domain, [*changes, *(change or [])]).to(find_device(device))
     same = _alike(model, like, like_where)
     count = len(same.numbers(n or (64 if like is None else 1)))
-    request = Request(model, name, count, seed, values("--condition", condition), format or (), same)
+    old = Data.read(model.domain, avoid, "--avoid-where", avoid_where)
+    choice = Choice(best_of, old.objects, old.path, old.where)
+    request = Request(model, name, count, seed, values("--condition", condition), format or (), same, choice)
     request.check()
     samples.vacate(out, overwrite)
     run = _run(request)
@@ -104,7 +110,7 @@ def _unhurried() -> Iterator[None]:
 def _run(request: Request) -> Run:
     from geodrift.cli.progress import bar
 
-    with bar(request.n, name=request.name) as tick:
+    with bar(request.drafts, name=request.name) as tick:
         return request.run(tick)
 
 

@@ -68,6 +68,11 @@ class Crystals:
     def answering(self, sample: Any, thing: Any, place: int) -> Any:
         return answering(sample, thing, place)
 
+    def choose(self, groups: Sequence[Sequence[Any]], known: Sequence[Any]) -> list[int]:
+        from geodrift_crystals.consensus import choose
+
+        return choose(groups, known)
+
     def fit(self, objects: Sequence[Any], options: Mapping[str, Any]) -> CrystalCodec:
         asked = {key: value for key, value in options.items() if key not in READING}
         fitted: CrystalCodec = data.build({"kind": "crystals", **asked}, crystals=objects)

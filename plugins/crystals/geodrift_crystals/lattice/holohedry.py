@@ -36,7 +36,7 @@ def settings(lattices: Tensor) -> Tensor:
     Arguments:
         lattices: Reduced cells, `(n, 3, 3)`, Å.
     """
-    return torch.cat([_settings(block) for block in lattices.split(_BLOCK)])
+    return torch.cat([_settings(block) for block in torch.split(lattices, _BLOCK)])
 
 
 def _settings(lattices: Tensor) -> Tensor:
