@@ -40,7 +40,7 @@ def test_what_cannot_be_chosen_is_refused() -> None:
     Choice(1).check(OTHER)
     with pytest.raises(InputError, match="--best-of 2: words cannot be ranked"):
         Choice(2).check(OTHER)
-    with pytest.raises(InputError, match="--avoid old.csv: needs drafts"):
+    with pytest.raises(InputError, match=r"--avoid old\.csv: needs drafts"):
         Choice(1, [1], Path("old.csv")).check(NUMBERS)
 
 
