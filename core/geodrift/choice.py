@@ -42,7 +42,7 @@ class Choice:
         if self.drafts == 1:
             return list(drafts)
         groups = [drafts[i::n] for i in range(min(n, len(drafts)))]
-        places: Sequence[int] = domain.choose(groups, self.known)  # type: ignore[attr-defined]
+        places: Sequence[int] = domain.choose(groups, self.known)
         return [group[place] for group, place in zip(groups, places, strict=True)]
 
     def described(self) -> dict[str, Any] | None:

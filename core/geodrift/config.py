@@ -10,13 +10,14 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from geodrift.errors import InputError, unknown
 
 Table = dict[str, Any]
+Precision = Annotated[Literal["32", "bf16"], BeforeValidator(lambda value: "32" if value == 32 else value)]
 
 
 class Section(BaseModel):
@@ -51,7 +52,7 @@ class Train(Section):
     weight_decay: float = Field(1e-2, ge=0)
     clip: float = Field(1.0, gt=0)
     ema: float = Field(0.999, ge=0, lt=1)
-    precision: Literal["32", "bf16"] = "32"
+    precision: Precision = "32"
     log_every: int = Field(50, gt=0)
     save_every: int = Field(1000, gt=0)
     sample_every: int = Field(0, ge=0)
@@ -83,7 +84,7 @@ class Sample(Section):
     temperature: float = Field(1.0, gt=0)
     annealing: dict[str, Table] = Field(default_factory=dict)
     batch_size: int = Field(256, gt=0)
-    precision: Literal["32", "bf16"] = "32"
+    precision: Precision = "32"
 
 
 class Config(Section):

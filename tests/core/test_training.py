@@ -14,7 +14,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from geodrift.config import Train
+from geodrift.config import Train, resolve
 from geodrift.denoiser import Denoiser
 from geodrift.errors import InputError
 from geodrift.layout import Dense
@@ -206,3 +206,10 @@ def test_fields_with_clocks_of_their_own_reach_the_network() -> None:
     z = State({"a": torch.ones(3, 1), "b": torch.ones(3, 1)}, {"a": Dense()})
     denoiser.raw(z, {"a": torch.tensor(0.2), "b": torch.tensor([0.1, 0.5, 0.9])})
     assert {name: times.tolist() for name, times in seen[0].items()} == {"a": [0.2] * 3, "b": [0.1, 0.5, 0.9]}
+
+
+def test_single_precision_may_be_written_as_a_number() -> None:
+    asked = {"domain": "any", "train": {"precision": 32}}
+    assert resolve(asked, "config").train.precision == "32"
+    with pytest.raises(InputError, match="input should be '32' or 'bf16', not 16"):
+        resolve({"domain": "any", "train": {"precision": 16}}, "config")
