@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from geodrift.denoiser import Denoiser
+from geodrift.embeddings import Identity
 from geodrift.objectives import Matching
+from geodrift.parametrization import Velocity
 from geodrift.processes import Affine, Bayesian, Product
 from geodrift.processes.accuracy import Exponential
 from geodrift.processes.families import Gaussian
@@ -90,3 +92,11 @@ def test_known_data_return_in_its_steps() -> None:
     found = sample(Perfect(process(), x), x, Ancestral(), Streams.of(0, 5), steps=10)
     torch.testing.assert_close(found["angle"], x["angle"], atol=1e-6, rtol=0)
     torch.testing.assert_close(found["size"], x["size"], atol=1e-6, rtol=0)
+
+
+def test_fields_move_in_equally_many_steps() -> None:
+    flow = VonMisesFlow
+    real = Affine(Rectified(), Identity(2), Velocity())
+    assert Product({"a": flow(5), "b": real, "c": flow(5)}).steps == 5
+    with pytest.raises(ValueError, match=r"equally many steps, not {'a': 5, 'c': 6}"):
+        Product({"a": flow(5), "b": real, "c": flow(6)})

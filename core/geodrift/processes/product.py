@@ -40,10 +40,15 @@ class Product(Process):
     """Independent processes of the fields of a state.
 
     Arguments:
-        parts: The process of each field.
+        parts: The process of each field; those that are made of steps, of equally many.
     """
 
     parts: Mapping[str, Process]
+
+    def __post_init__(self) -> None:
+        made = {name: part.steps for name, part in self.parts.items() if part.steps is not None}
+        if len(set(made.values())) > 1:
+            raise ValueError(f"the fields move together, in equally many steps, not {made}")
 
     @property
     def space(self) -> ProductSpace:  # type: ignore[override]
