@@ -179,6 +179,14 @@ class Domain(Protocol):
     ) -> list[Metric]:
         """Metrics of samples, with floors where there are references; an empty list is an absent one."""
 
+    def rows(
+        self, samples: Sequence[Any], reference: Sequence[Any], options: Mapping[str, Any]
+    ) -> list[dict[str, Any]]:
+        """What is measured on each sample alone, a row each with the same columns; the options are those of `evaluate`.
+
+        A domain without such a table need not have this.
+        """
+
     def glance(self, samples: Sequence[Any]) -> dict[str, float]:
         """A few cheap metrics, for the log of a training."""
 

@@ -6,11 +6,12 @@ folder with a manifest is whole, also when the disk filled up or somebody presse
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -160,6 +161,15 @@ def figures(folder: Path) -> list[Metric]:
         return TypeAdapter(list[Metric]).validate_python(json.loads(path.read_text(encoding="utf-8"))["metrics"])
     except (ValueError, KeyError, TypeError):
         raise InputError(f"{path}: not figures of `geodrift evaluate`; remove it or measure again") from None
+
+
+def tabled(rows: Sequence[Mapping[str, Any]], path: Path) -> Path:
+    """Write rows with the same columns to a .csv file; what is None is left empty."""
+    with staged(path.parent) as temporary, (temporary / path.name).open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]) if rows else [])
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
 
 
 def measured(document: dict[str, Any], of: Path, out: Path | None = None) -> Path:

@@ -10,6 +10,7 @@ import pytest
 from geodrift import metric
 from geodrift.cli.evaluate import show
 from geodrift.model import load
+from geodrift.plugins import domain as find
 from geodrift.testing.command import command
 
 
@@ -74,6 +75,44 @@ def test_a_file_of_samples_is_measured_with_its_bad_lines(tmp_path: Path) -> Non
         "controls": {}, "protocol": "",
     }  # fmt: skip
     assert (tmp_path / "mine.smi.metrics.json").exists()
+
+
+def test_a_table_has_a_row_for_each_sample(tmp_path: Path) -> None:
+    path, table = tmp_path / "mine.smi", tmp_path / "rows.csv"
+    path.write_text("CCO\nCC(C)(C)(C)C\nC.C\n")
+    assert command("evaluate", "graphs", path, "--per-sample", table).code == 0
+    assert table.read_text().splitlines() == [
+        "index,smiles,atoms,valid,valid_gdss,valid_corrected,connected",
+        "0,CCO,3,True,True,True,True",
+        "1,,6,False,False,True,True",
+        "2,C.C,2,True,True,True,False",
+    ]
+    result = command("evaluate", "graphs", path, "--per-sample", tmp_path / "rows.txt")
+    assert (result.code, result.output) == (2, "")
+    assert "write a .csv file" in result.message
+
+
+def test_graphs_have_a_table_too(tmp_path: Path) -> None:
+    path, table = tmp_path / "mine.g6", tmp_path / "rows.csv"
+    path.write_text("Bw\nBG\n")
+    assert command("evaluate", "graphs", path, "--per-sample", table).code == 0
+    assert table.read_text().splitlines() == ["index,nodes,edges,connected", "0,3,3,True", "1,3,1,False"]
+
+
+def test_a_domain_without_a_table_says_so(molecules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(type(find("graphs")), "rows")
+    result = command("evaluate", "graphs", molecules, "--per-sample", "rows.csv")
+    assert (result.code, result.message) == (2, "geodrift: --per-sample: graphs has no table of samples")
+
+
+def test_bars_are_drawn_on_terminals_alone(molecules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    silent = command("evaluate", "graphs", molecules)
+    assert silent.errors.splitlines() == [silent.message]
+    monkeypatch.setenv("FORCE_COLOR", "1")  # of rich: the stream is a terminal
+    drawn = command("evaluate", "graphs", molecules)
+    assert "verdicts" in drawn.errors
+    assert "0/30" in drawn.errors
+    assert "verdicts" not in drawn.output
 
 
 def test_unknown_options_name_the_nearest(samples: Path) -> None:

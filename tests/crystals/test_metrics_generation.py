@@ -70,7 +70,7 @@ def test_a_set_covers_itself() -> None:
         assert found[name].value == pytest.approx(0, abs=1e-12)
         assert found[name].better is Better.LOWER
     assert found["cov_recall"].protocol == "cut-offs 0.2 and 4; compositions standardised by the reference"
-    assert found["spacegroup_tv"].protocol.endswith("symprec 0.1 Å")
+    assert found["spacegroup_tv"].protocol.endswith("symprec 0.1 Å and 5°")
 
 
 def test_precision_is_of_all_samples_and_recall_of_the_reference() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -37,28 +37,46 @@ def evaluate(
     option: Option = None,
     jobs: Jobs = 1,
     out: Annotated[Path | None, typer.Option(help="File for the figures; by default metrics.json beside them.")] = None,
+    per_sample: Annotated[Path | None, typer.Option(help="A .csv file for a table with a row for each sample.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Measure samples: value, 95 % interval, floor, number of samples."""
     from geodrift.plugins import domain as find
-    from geodrift.samples import measured
+    from geodrift.samples import measured, tabled
 
     found = find(domain)
+    listed = None if per_sample is None else _listing(found, per_sample)
     objects = found.samples(samples)
     real, seen = Data.read(found, reference, "--where", where), Data.read(found, train, "--train-where", train_where)
     with resumable():
         metrics = measure(found, objects, real, seen, option, jobs)
+        rows = listed(objects, real.objects, {"jobs": jobs, **_options(option)}) if listed else []
     document = {"samples": str(samples), **described(found, real, seen, option, metrics)}
     path = measured(document, samples, out)
     emit(document) if json else show(metrics)
     note(f"written to {path}")
+    if per_sample is not None:
+        note(f"written to {tabled(rows, per_sample)}")
+
+
+def _listing(domain: Domain, path: Path) -> Callable[..., list[dict[str, Any]]]:
+    """What makes a domain's table of samples, when there is one and it can be written to this file."""
+    if path.suffix != ".csv":
+        raise InputError(f"--per-sample {path}: write a .csv file")
+    listed: Callable[..., list[dict[str, Any]]] | None = getattr(domain, "rows", None)
+    if listed is None:
+        raise InputError(f"--per-sample: {domain.name} has no table of samples")
+    return listed
 
 
 @contextmanager
 def resumable() -> Iterator[None]:
-    """A stretch of work after whose interruption it is said where what is done is kept."""
+    """A stretch of work that is watched, after whose interruption it is said where what is done is kept."""
+    from geodrift.cli.progress import stages
+
     try:
-        yield
+        with stages():
+            yield
     except KeyboardInterrupt:
         note(f"geodrift: stopped; what is kept in {caching.folder()} is not computed again by the same command")
         raise typer.Exit(130) from None

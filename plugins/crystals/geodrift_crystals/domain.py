@@ -102,6 +102,13 @@ class Crystals:
 
         return evaluate(samples, reference, training, options)
 
+    def rows(
+        self, samples: Sequence[Any], reference: Sequence[Any], options: Mapping[str, Any]
+    ) -> list[dict[str, Any]]:
+        from geodrift_crystals.evaluation import rows
+
+        return rows(samples, reference, options)
+
     def glance(self, samples: Sequence[Any]) -> dict[str, float]:
         from geodrift_crystals.evaluation import glance
 

@@ -11,12 +11,14 @@ from pymatgen.core import Structure
 
 from geodrift.errors import InputError
 from geodrift.metric import Metric
+from geodrift.stages import stage
 from geodrift_crystals.controls import Controls
 from geodrift_crystals.metrics import charges, energy
 from geodrift_crystals.metrics.generation import evaluate_generation
 from geodrift_crystals.metrics.pairing import paired, predicts
 from geodrift_crystals.metrics.prediction import Groups, evaluate_prediction
 from geodrift_crystals.metrics.relaxation import evaluate_relaxation
+from geodrift_crystals.metrics.rows import table
 from geodrift_crystals.metrics.settings import Settings
 from geodrift_crystals.metrics.validity import VOLUME, structurally_valid
 from geodrift_crystals.structures import FAILED, Unrepresentable, adopted
@@ -42,12 +44,10 @@ def evaluate(
         InputError: For options that make no sense, what is no ordered structure, or samples that do not pair with
             the reference.
     """
-    settings = Settings.of(options)
+    settings = _settings(options)
     samples, reference, training = (
         _adopted(name, part) for name, part in (("samples", samples), ("reference", reference), ("training", training))
     )
-    if settings.energy or settings.relax:
-        energy.described()  # a missing package is better known before the work than after it
     if len(samples) == 0:
         return []
     return _explained(_figures(samples, reference, training, settings), samples)
@@ -56,9 +56,32 @@ def evaluate(
 def _figures(
     samples: Samples, reference: Sequence[Structure], training: Sequence[Structure], settings: Settings
 ) -> list[Metric]:
-    if (settings.task or ("csp" if predicts(samples) else "generation")) == "csp":
+    if _predicted(samples, settings):
         return _prediction(samples, reference, training, settings)
     return _generation(samples, reference, training, settings)
+
+
+def rows(samples: Sequence[Any], reference: Sequence[Any], options: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What is known of each sample alone, a row each; see `geodrift_crystals.metrics.rows`.
+
+    Raises:
+        InputError: As `evaluate` does.
+    """
+    settings = _settings(options)
+    samples, reference = _adopted("samples", samples), _adopted("reference", reference)
+    return table(samples, reference if _predicted(samples, settings) else [], settings)
+
+
+def _settings(options: Mapping[str, Any]) -> Settings:
+    settings = Settings.of(options)
+    if settings.energy or settings.relax:
+        energy.described()  # a missing package is better known before the work than after it
+    return settings
+
+
+def _predicted(samples: Samples, settings: Settings) -> bool:
+    """Whether the samples predict structures of the reference."""
+    return settings.task == "csp" or (settings.task is None and predicts(samples))
 
 
 def _explained(figures: Sequence[Metric], samples: Samples) -> list[Metric]:
@@ -119,10 +142,12 @@ def _generation(
     found = [replace(m, floor=floor.get(m.name)) for m in found]
     controls = Controls.fit(training)
     compositions = [[element.symbol for element in structure.species] for structure in real]
-    for name in controls.predictors:
-        if name != "training structure":  # that is the floor
+    names = [name for name in controls.predictors if name != "training structure"]  # that is the floor
+    with stage("controls", len(names)) as done:
+        for name in names:
             control = [group[0] for group in controls.predict(name, compositions, 1, settings.seed)]
             found = _beside(found, name, figures(control))
+            done(1)
     return found
 
 
@@ -143,9 +168,11 @@ def _prediction(
     chosen = [reference[i] for i in sorted(order[: max(1, _CONTROLLED // k)])]
     controls = Controls.fit(training)
     compositions = [[element.symbol for element in structure.species] for structure in chosen]
-    for name in controls.predictors:
-        control: Groups = controls.predict(name, compositions, k, settings.seed)
-        found = _beside(found, name, figures(control, chosen))
+    with stage("controls", len(controls.predictors)) as done:
+        for name in controls.predictors:
+            control: Groups = controls.predict(name, compositions, k, settings.seed)
+            found = _beside(found, name, figures(control, chosen))
+            done(1)
     return found
 
 

@@ -97,6 +97,13 @@ class Graphs:
 
         return evaluate(samples, reference, training, options)
 
+    def rows(
+        self, samples: Sequence[Any], reference: Sequence[Any], options: Mapping[str, Any]
+    ) -> list[dict[str, Any]]:
+        from geodrift_graphs.evaluation import rows
+
+        return rows(samples, options)
+
     def glance(self, samples: Sequence[Any]) -> dict[str, float]:
         from geodrift_graphs.evaluation import glance
 

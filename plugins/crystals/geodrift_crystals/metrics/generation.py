@@ -38,9 +38,7 @@ def evaluate_generation(
 ) -> list[Metric]:
     """The figures of generated crystals; those that need an absent (empty) reference are left out."""
     sound = np.array([structurally_valid(sample) for sample in samples])
-    made = np.array(
-        [sample is not None and charges.plausible(sample.composition, settings.smact) for sample in samples]
-    )
+    made = np.array([_plausible(sample, settings.smact) for sample in samples])
     figures = _validity(sound, made, settings)
     built = [sample for sample, whole in zip(samples, sound, strict=True) if whole and sample is not None]
     if not built:
@@ -112,10 +110,20 @@ def _distributions(valid: Sequence[Structure], reference: Sequence[Structure], s
         _groups(valid, reference, settings, rng),
     ]
     if settings.energy:
-        mine, real = (energy.energies(part, settings.jobs) for part in (valid, reference))
-        figure = _wasserstein("energy_w1", mine[np.isfinite(mine)], real[np.isfinite(real)], rng)
-        figures.append(replace(figure, protocol=f"eV/atom, {energy.described()}, unrelaxed"))
+        figures += _energies(valid, reference, settings, rng)
     return figures
+
+
+def _energies(
+    valid: Sequence[Structure], reference: Sequence[Structure], settings: Settings, rng: np.random.Generator
+) -> list[Metric]:
+    """The distance of energies; none where CHGNet has no answer at all."""
+    found = [energy.energies(part, settings.jobs) for part in (valid, reference)]
+    mine, real = (values[np.isfinite(values)] for values in found)
+    if not len(mine) or not len(real):
+        return []
+    figure = _wasserstein("energy_w1", mine, real, rng)
+    return [replace(figure, protocol=f"eV/atom, {energy.described()}, unrelaxed")]
 
 
 def densities(structures: Sequence[Structure]) -> Floats:

@@ -20,6 +20,7 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from pymatgen.core import Structure
 
+from geodrift.stages import counted
 from geodrift_crystals.metrics.address import address, joint
 from geodrift_crystals.metrics.matching import SAME, formula
 from geodrift_crystals.metrics.store import kept
@@ -92,7 +93,8 @@ def _repeated(names: Sequence[str]) -> list[int]:
 def _buckets(structures: Sequence[Structure], places: Sequence[int], jobs: int) -> dict[tuple[str, int], _Bucket]:
     chosen = [structures[i] for i in places]
     batches = [chosen[start : start + _BATCH] for start in range(0, len(chosen), _BATCH)]
-    reduced = chain.from_iterable(Parallel(n_jobs=jobs)(delayed(_reduced)(batch) for batch in batches))
+    work = Parallel(n_jobs=jobs, return_as="generator")(delayed(_reduced)(batch) for batch in batches)
+    reduced = chain.from_iterable(counted("cells", len(chosen), work))
     found: dict[tuple[str, int], _Bucket] = {}
     for place, given, primitive in zip(places, chosen, reduced, strict=True):
         bucket = found.setdefault((formula(given), len(primitive.kinds)), _Bucket([], [], []))

@@ -14,7 +14,7 @@ import hashlib
 import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,6 +25,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from geodrift.caching import folder
+from geodrift.stages import counted
 
 Floats = NDArray[np.float64]
 Item = TypeVar("Item")
@@ -46,7 +47,7 @@ def kept(
     """One row for each item, computed where no earlier run has kept it.
 
     Arguments:
-        kind: The computation, its settings and versions.
+        kind: The computation, its settings and versions; its first word names the stage of the work.
         addresses: Of the content of each item, 32 bytes.
         items: What the function is given; equal addresses are computed once.
         function: Maps a batch of items to a row each, `(d,)`, of any length.
@@ -59,7 +60,8 @@ def kept(
     fresh: dict[bytes, Floats] = {}
     last = time.monotonic()
     try:
-        for names, batch in zip(_batches(list(todo), size), _computed(function, todo, jobs, size), strict=True):
+        work = counted(kind.partition(" ")[0], len(todo), _computed(function, todo, jobs, size))
+        for names, batch in zip(_batches(list(todo), size), work, strict=True):
             fresh.update(zip(names, batch, strict=True))
             if time.monotonic() - last > _SECONDS:
                 rows, fresh, last = rows | _write(place, fresh), {}, time.monotonic()
@@ -74,9 +76,9 @@ def _batches(names: list[bytes], size: int) -> list[list[bytes]]:
 
 def _computed(
     function: Callable[[Sequence[Item]], list[Floats]], todo: Mapping[bytes, Item], jobs: int, size: int
-) -> Sequence[list[Floats]]:
+) -> Iterable[list[Floats]]:
     work = (delayed(function)([todo[name] for name in names]) for names in _batches(list(todo), size))
-    results: Sequence[list[Floats]] = Parallel(n_jobs=jobs, return_as="generator")(work)
+    results: Iterable[list[Floats]] = Parallel(n_jobs=jobs, return_as="generator")(work)
     return results
 
 

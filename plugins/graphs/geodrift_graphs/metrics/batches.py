@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import chain
 from typing import TypeVar
 
 from joblib import Parallel, delayed
+
+from geodrift.stages import stage
 
 Sample = TypeVar("Sample")
 Result = TypeVar("Result")
@@ -24,8 +27,25 @@ def batches(
         size: Samples in a batch.
     """
     work = [samples[start : start + size] for start in range(0, len(samples), size)]
-    results: list[Result] = Parallel(n_jobs=n_jobs)(delayed(function)(batch) for batch in work)
+    results: list[Result] = []
+    with stage(_name(function), len(samples)) as done:
+        for batch, result in zip(work, _computed(function, work, n_jobs), strict=True):
+            results.append(result)
+            done(len(batch))
     return results
+
+
+def _computed(
+    function: Callable[[Sequence[Sample]], Result], work: Sequence[Sequence[Sample]], n_jobs: int
+) -> Iterable[Result]:
+    results: Iterable[Result] = Parallel(n_jobs=n_jobs, return_as="generator")(delayed(function)(part) for part in work)
+    return results
+
+
+def _name(function: Callable[..., object]) -> str:
+    """What a function is called, also one of whose arguments some are given."""
+    named = function.func if isinstance(function, partial) else function
+    return getattr(named, "__name__", type(named).__name__).strip("_")
 
 
 def each(
