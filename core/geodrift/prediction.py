@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from geodrift.errors import InputError
 
@@ -120,6 +121,11 @@ class Belief(Prediction):
         mixed = torch.where(both, ahead, self.log_probs if scale else base.log_probs)
         return replace(self, log_probs=torch.log_softmax(mixed, -1))
 
+    def told(self, x: Tensor, known: Tensor) -> Belief:
+        """The belief where the classes `x`, `(...)`, of the entries `known` are."""
+        sure = torch.log(one_hot(x, self.log_probs.shape[-1]).to(self.log_probs))
+        return replace(self, log_probs=torch.where(known[..., None], sure, self.log_probs))
+
     def tempered(self, temperature: float) -> Belief:
         return replace(self, log_probs=torch.log_softmax(self.log_probs / temperature, -1))
 
@@ -166,6 +172,10 @@ class Tangent(Prediction):
             InputError: Always.
         """
         raise InputError("points of a curved or periodic space have no mean to predict; use the tangent, v, or finish")
+
+    def told(self, way: Tensor, known: Tensor) -> Tangent:
+        """The direction where the data of the entries `known` are one `way` from here."""
+        return Tangent(torch.where(known, -way / self.left, self.v), self.left)
 
     def extrapolate(self, base: Tangent, scale: float) -> Tangent:
         return Tangent(base.v + scale * (self.v - base.v), self.left)

@@ -213,6 +213,24 @@ class Interpolant(Scored):
     def finish(self, p: Transport, z: Tensor, rng: Streams) -> Tensor:
         return self.embedding.quantize(self.space.project(p.x))
 
+    def expected(self, p: Transport, z: Tensor, t: Tensor) -> Tensor:
+        return self.embedding.quantize(self.space.project(p.x))
+
+    def told(self, p: Transport, z: Tensor, t: Tensor, x: Tensor, known: Tensor) -> Transport:
+        """What is left of the state is shared among the other end and the latent, as between normal laws."""
+        data, at = self.embed(x).to(z), self.scales(t, z)
+        way = self.space.log(data, z) if self.periodic else z - at.a * data
+        spread = self.space.period**2 / 12 if isinstance(self.space, Torus) else 1.0
+        share = way / (spread * at.b**2 + at.gamma**2).clamp(min=_LEAST_NOISE)
+        drift = (spread * at.d_b * at.b + at.d_gamma * at.gamma) * share
+        if self.periodic:
+            data = z - way
+        else:
+            drift = drift + at.d_a * data
+        where = trailing(known, data)
+        noise = torch.where(where, at.gamma * share, p.noise)
+        return Transport(torch.where(where, drift, p.velocity), noise, torch.where(where, data, p.x))
+
     def _ends(self, x: Tensor, n: Tensor, rng: Streams) -> tuple[Tensor, Tensor]:
         y, latent = self.interpolation.ends(x, n, rng)
         return y, self.space.tangent(y, latent)
