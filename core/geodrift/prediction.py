@@ -185,3 +185,30 @@ class Tangent(Prediction):
 
     def tempered(self, temperature: float) -> Tangent:
         return self
+
+
+@dataclass(frozen=True, eq=False)
+class Transport(Prediction):
+    """What a network says about the way from one law to the other; all are linear in its output.
+
+    Arguments:
+        velocity: The drift :math:`u`, shaped like the state.
+        noise: The expected latent :math:`\\eta`.
+        x: The expected data to first order, :math:`z - \\gamma \\eta - t v`; exact on straight ways. Not wrapped.
+    """
+
+    velocity: Tensor
+    noise: Tensor
+    x: Tensor
+
+    def extrapolate(self, base: Transport, scale: float) -> Transport:
+        def ahead(own: Tensor, other: Tensor) -> Tensor:
+            return other + scale * (own - other)
+
+        return Transport(ahead(self.velocity, base.velocity), ahead(self.noise, base.noise), ahead(self.x, base.x))
+
+    def tempered(self, temperature: float) -> Transport:
+        return self
+
+    def hastened(self, factor: Tensor) -> Transport:
+        return Transport(factor * self.velocity, self.noise, self.x)

@@ -36,7 +36,7 @@ from geodrift.errors import InputError
 from geodrift.interpolations import Interpolation, Linear
 from geodrift.kernel import Delta, Kernel
 from geodrift.layout import Layout, trailing
-from geodrift.prediction import Prediction
+from geodrift.prediction import Transport
 from geodrift.processes.heads import Drift, Head
 from geodrift.processes.process import Draw, Scored
 from geodrift.rng import Streams
@@ -56,33 +56,6 @@ class Scales(NamedTuple):
     d_a: Tensor
     d_b: Tensor
     d_gamma: Tensor
-
-
-@dataclass(frozen=True, eq=False)
-class Transport(Prediction):
-    """What a network says about the way from one law to the other; all are linear in its output.
-
-    Arguments:
-        velocity: The drift :math:`u`, shaped like the state.
-        noise: The expected latent :math:`\\eta`.
-        x: The expected data to first order, :math:`z - \\gamma \\eta - t v`; exact on straight ways. Not wrapped.
-    """
-
-    velocity: Tensor
-    noise: Tensor
-    x: Tensor
-
-    def extrapolate(self, base: Transport, scale: float) -> Transport:
-        def ahead(own: Tensor, other: Tensor) -> Tensor:
-            return other + scale * (own - other)
-
-        return Transport(ahead(self.velocity, base.velocity), ahead(self.noise, base.noise), ahead(self.x, base.x))
-
-    def tempered(self, temperature: float) -> Transport:
-        return self
-
-    def hastened(self, factor: Tensor) -> Transport:
-        return Transport(factor * self.velocity, self.noise, self.x)
 
 
 @dataclass(frozen=True)
@@ -218,18 +191,14 @@ class Interpolant(Scored):
 
     def told(self, p: Transport, z: Tensor, t: Tensor, x: Tensor, known: Tensor) -> Transport:
         """What is left of the state is shared among the other end and the latent, as between normal laws."""
-        data, at = self.embed(x).to(z), self.scales(t, z)
-        way = self.space.log(data, z) if self.periodic else z - at.a * data
-        spread = self.space.period**2 / 12 if isinstance(self.space, Torus) else 1.0
-        share = way / (spread * at.b**2 + at.gamma**2).clamp(min=_LEAST_NOISE)
-        drift = (spread * at.d_b * at.b + at.d_gamma * at.gamma) * share
-        if self.periodic:
-            data = z - way
-        else:
-            drift = drift + at.d_a * data
-        where = trailing(known, data)
-        noise = torch.where(where, at.gamma * share, p.noise)
-        return Transport(torch.where(where, drift, p.velocity), noise, torch.where(where, data, p.x))
+        data, at, spread = self.embed(x).to(z), self.scales(t, z), 1.0
+        state, origin = z, data
+        if isinstance(self.space, Torus):  # seen from the nearest image of the data
+            state, origin, spread = self.space.log(data, z), torch.zeros_like(data), self.space.period**2 / 12
+        share = (state - at.a * origin) / (spread * at.b**2 + at.gamma**2).clamp(min=_LEAST_NOISE)
+        drift = at.d_a * origin + (spread * at.d_b * at.b + at.d_gamma * at.gamma) * share
+        where, sure = trailing(known, data), (drift, at.gamma * share, z - state + origin)
+        return Transport(*(torch.where(where, a, b) for a, b in zip(sure, (p.velocity, p.noise, p.x), strict=True)))
 
     def _ends(self, x: Tensor, n: Tensor, rng: Streams) -> tuple[Tensor, Tensor]:
         y, latent = self.interpolation.ends(x, n, rng)

@@ -31,7 +31,7 @@ from geodrift.state import State
 from geodrift_crystals import statistics
 from geodrift_crystals.conditions import ASKING, EXACT, arrangement, cells
 from geodrift_crystals.conditions.cell import matrix
-from geodrift_crystals.conditions.composition import counts
+from geodrift_crystals.conditions.composition import FORMULA, counts
 from geodrift_crystals.conditions.holding import held
 from geodrift_crystals.conditions.wishes import Wishes
 from geodrift_crystals.lattice import Kind, Representation

@@ -50,7 +50,7 @@ def amounts(wishes: Wishes, learned: Learned, rng: Streams) -> Tensor | None:
         InputError: When conditions exclude each other, or no composition has what they ask for.
     """
     if wishes.formulas is not None:
-        distinct, which = wishes.formulas.unique(dim=0, return_inverse=True)
+        distinct, which = torch.unique(wishes.formulas, dim=0, return_inverse=True)
         return torch.stack([_formula(wishes, units, learned.most) for units in distinct])[which]
     if learned.table is None or learned.weights is None:
         return None

@@ -107,8 +107,9 @@ class Wishes:
         if self.system is not None and (self.has & ~self.system).any():
             other, strange = listed(self.system, self.elements), listed(self.has & ~self.system, self.elements)
             raise InputError(f"conditions sites and chemical_system={other}: the sites have {strange} too")
-        for formula in () if self.formulas is None else self.formulas.unique(dim=0):
-            self._check_formula(formula)
+        if self.formulas is not None:
+            for formula in torch.unique(self.formulas, dim=0):
+                self._check_formula(formula)
 
     def _check_formula(self, formula: Tensor) -> None:
         name = told(formula, self.elements)
