@@ -104,12 +104,14 @@ def _settings() -> dict[int, int]:
 @cache
 def _symbols() -> dict[str, int]:
     kinds = [_kind(setting) for setting in range(_SETTINGS, 0, -1)]
-    return {
-        _plain(name): kind.number
-        for kind in kinds
-        for names in (kind.international_full, kind.international_short, kind.international)
-        for name in names.split("=")
-    }
+    return {_plain(name): kind.number for kind in kinds for name in _names(kind)}
+
+
+def _names(kind: Any) -> list[str]:
+    """What a setting is called; of a monoclinic one also without the axes that have no symmetry."""
+    short = "".join(part for part in kind.international_full.split() if part != "1")
+    monoclinic = [short] if family(kind.number) == "monoclinic" else []
+    return [*monoclinic, kind.international_full, *kind.international.split("="), kind.international_short]
 
 
 def _plain(name: str) -> str:
