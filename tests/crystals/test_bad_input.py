@@ -43,7 +43,7 @@ ASKED = {
     ("formula=NaCl", "chemical_system=Na-Cl-O"): "conditions formula=NaCl and chemical_system=O-Na-Cl: not the same el",
     ("formula=NaCl", "formula=CsCl"): "--condition formula=CsCl: formula is given twice",
     ("chemical_system=Na-Xx",): "condition chemical_system=Na-Xx: not a list of elements; write it as Sr-Ti-O",
-    ("density=3",): 'no condition "density"; available: atoms, ',
+    ("density=3",): 'no condition "density"',
 }
 
 

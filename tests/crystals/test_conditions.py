@@ -99,7 +99,7 @@ REFUSED = {
     "atoms=13": "condition atoms=13: a whole number from 1 to 12",
     "atoms=2.5": "condition atoms=2.5: a whole number from 1 to 12",
     "atoms=many": "condition atoms=many: not a number",
-    "formla=SrTiO3": 'no condition "formla" (did you mean "formula"?); available: atoms, chemical_system, formula',
+    "formla=SrTiO3": 'no condition "formla" (did you mean "formula"?); available: atoms, chemical_system, ',
     "formula=SrTiO3 atoms=7": "conditions formula=SrTiO3 and atoms=7: not a multiple of its 5 atoms",
     "formula=SrTiO3 chemical_system=Sr-O": "conditions formula=SrTiO3 and chemical_system=O-Sr: not the same elements",
     "atoms=2 chemical_system=Sr-Ti-O": "condition chemical_system=O-Ti-Sr: more elements than the 2 atoms of a cell",
