@@ -69,10 +69,8 @@ class Request:
         process = self.model.denoiser.process
         solver.admit(process, grid(settings.steps, process))
         every = self.like.numbers(1)
-        asked, rng = (
-            asked_of(self.model.codec, every, self.like.joined(self.conditions)),
-            Streams.of(self.seed, len(every)),
-        )
+        asked = asked_of(self.model.codec, every, self.like.joined(self.conditions))
+        rng = Streams.of(self.seed, len(every))
         self.model.guided(settings, self.model.codec.blank(rng, asked), rng, asked)
         known = getattr(self.model.domain, "formats", ())
         for name in self.formats:

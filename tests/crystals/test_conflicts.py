@@ -73,8 +73,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture
-def free(crystals: list[Structure], model: Callable[[CrystalCodec], Model]) -> Model:
-    return model(domain.fit(crystals, {"max_atoms": 12}))
+def free(
+    crystals: list[Structure], model: Callable[[CrystalCodec], Model], roomy: Callable[..., CrystalCodec]
+) -> Model:
+    return model(roomy(crystals))
 
 
 @pytest.mark.parametrize("asked", REFUSED)

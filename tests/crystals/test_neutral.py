@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from itertools import product
 
 import pytest
@@ -16,9 +17,12 @@ from geodrift.model import Model
 from geodrift.prediction import Belief
 from geodrift.rng import Streams
 from geodrift_crystals import domain
+from geodrift_crystals.codec import CrystalCodec
 from geodrift_crystals.conditions.neutral import Together
 from geodrift_crystals.metrics.charges import plausible
 from geodrift_crystals.processes import processes
+
+Fit = Callable[..., CrystalCodec]
 
 ELEMENTS = ("O", "Na", "Cl", "Fe")
 
@@ -98,8 +102,7 @@ def test_a_draw_does_not_depend_on_its_batch() -> None:
     assert torch.equal(whole[:21], part)
 
 
-def built(kind: str, given: str, crystals: list[Structure]) -> Model:
-    codec = domain.fit([*domain.examples(), *crystals], {"given": given, "max_atoms": 12})
+def built(kind: str, given: str, codec: CrystalCodec) -> Model:
     process = {"kind": kind, **({"steps": 5} if kind == "crysbfn" else {})}
     network = {"hidden": 8, "layers": 1, "harmonics": 2}
     with torch.random.fork_rng(devices=[]):
@@ -111,9 +114,9 @@ def built(kind: str, given: str, crystals: list[Structure]) -> Model:
 
 @pytest.mark.parametrize("given", ["nothing", "composition"])
 @pytest.mark.parametrize("kind", processes.kinds)
-def test_no_violation_in_hundreds_of_samples(kind: str, given: str, crystals: list[Structure]) -> None:
+def test_no_violation_in_hundreds_of_samples(kind: str, given: str, crystals: list[Structure], roomy: Fit) -> None:
     """Of a network with random weights: neutral compositions, formulas, chemical systems, numbers of atoms."""
-    model = built(kind, given, crystals)
+    model = built(kind, given, roomy([*domain.examples(), *crystals], given=given))
     neutrals = model.generate(300, neutral="true")
     assert all(plausible(sample.composition) for sample in neutrals)
     assert len({sample.composition.formula for sample in neutrals}) > 3
@@ -129,9 +132,9 @@ def test_no_violation_in_hundreds_of_samples(kind: str, given: str, crystals: li
         assert all(plausible(s.composition) and s.chemical_system == "Cl-Na-O" and len(s) == 6 for s in both)
 
 
-def test_sizes_are_those_that_can_be_neutral(crystals: list[Structure]) -> None:
+def test_sizes_are_those_that_can_be_neutral(crystals: list[Structure], roomy: Fit) -> None:
     """Two elements of one charge each need as many atoms of both."""
-    model = built("riemannian-flow", "nothing", crystals)
+    model = built("riemannian-flow", "nothing", roomy(crystals))
     assert {len(sample) for sample in model.generate(40, neutral="true", chemical_system="Na-Cl")} == {2}
     with pytest.raises(InputError, match=r"condition neutral=true: its elements can make no cell of 5 atoms"):
         model.generate(1, neutral="true", chemical_system="Na-Cl", atoms=5.0)

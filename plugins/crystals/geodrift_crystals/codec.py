@@ -98,7 +98,7 @@ class CrystalCodec:
             given: What the model is told rather than generates.
             max_atoms: Largest number of atoms, by default that of the largest crystal.
         """
-        fitting = prepared(crystals, niggli, max_atoms).results
+        fitting = prepared(crystals, niggli, max_atoms and range(1, max_atoms + 1)).results
         if not fitting:
             raise InputError("none of the crystals can be represented; there is nothing to learn from")
         cells = torch.from_numpy(np.stack([crystal.lattice.matrix for crystal in fitting]))
@@ -121,7 +121,7 @@ class CrystalCodec:
 
     def compact(self, objects: Sequence[Structure]) -> Compact:
         """All crystals that can be represented, with their conditions, as a data set in memory."""
-        sifted = prepared(objects, self.niggli, self.max_atoms, self.elements)
+        sifted = prepared(objects, self.niggli, range(1, self.max_atoms + 1), self.elements)
         arrays = packed(sifted.results, self.elements, self.lattice)
         for name in self.scales:
             arrays[name] = torch.from_numpy(statistics.properties(name, sifted.results)).float()
@@ -158,7 +158,7 @@ class CrystalCodec:
 
     def alike(self, objects: Sequence[Structure]) -> Compact:
         """The formulas of these crystals, as exact conditions; those that the model does not know are refused."""
-        return formulas(FORMULA, objects, self.elements, self.niggli, self.max_atoms)
+        return formulas(FORMULA, objects, self.elements, self.niggli, self._learned.sizes)
 
     def blank(self, rng: Streams, cond: Mapping[str, Tensor]) -> State:
         """The cells to generate, one for each stream, with the values that conditions fix: see `arrangement`.

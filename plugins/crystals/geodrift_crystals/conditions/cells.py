@@ -21,6 +21,7 @@ from geodrift_crystals.conditions.neutral import named, neutral
 from geodrift_crystals.conditions.wishes import Wishes
 from geodrift_crystals.groups import symbol
 from geodrift_crystals.groups.placements import placements
+from geodrift_crystals.sizes import ranges
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,30 +29,36 @@ class Learned:
     """What training data say about cells.
 
     Arguments:
-        sizes: Probability of each number of atoms, from 0 to the largest.
+        law: Probability of each number of atoms, from 0 to the largest.
         table: Compositions `(C, K)` of which each cell has one, or None for a model that makes its own.
         weights: How often each occurs, `(C,)`.
     """
 
-    sizes: Sequence[float]
+    law: Sequence[float]
     table: Tensor | None = None
     weights: Tensor | None = None
 
     @property
-    def most(self) -> int:
-        """The largest number of atoms."""
-        return len(self.sizes) - 1
+    def sizes(self) -> tuple[int, ...]:
+        """The numbers of atoms that cells have, ascending."""
+        return tuple(size for size, share in enumerate(self.law) if size and share)
+
+    def refuse(self, asked: str) -> InputError:
+        """What to say of a condition that asks for another number of atoms."""
+        return InputError(f"condition {asked}; the cells that this model learned from have {ranges(self.sizes)}")
 
 
 def amounts(wishes: Wishes, learned: Learned, rng: Streams) -> Tensor | None:
     """The atoms of each element in each cell, `(B, K)`; None when a model is to find them.
 
     Raises:
-        InputError: When conditions exclude each other, or no composition has what they ask for.
+        InputError: When conditions exclude each other, no composition has what they ask for, or no cell so many atoms.
     """
     if wishes.formulas is not None:
         distinct, which = torch.unique(wishes.formulas, dim=0, return_inverse=True)
-        return torch.stack([_formula(wishes, units, learned.most) for units in distinct])[which]
+        return torch.stack([_formula(wishes, units, learned) for units in distinct])[which]
+    if wishes.atoms is not None and wishes.atoms not in learned.sizes:
+        raise learned.refuse(f"atoms={wishes.atoms:g}")
     if learned.table is None or learned.weights is None:
         return None
     fits = _fitting(wishes, learned.table)
@@ -64,12 +71,10 @@ def sizes(wishes: Wishes, learned: Learned, rng: Streams) -> Tensor:
     """The number of atoms of each cell, `(B,)`, where no composition is known.
 
     Raises:
-        InputError: When a cell of that many atoms is not known, or cannot have what is asked for.
+        InputError: When no cell can have what is asked for.
     """
-    most, asked = learned.most, wishes.atoms
-    if asked is not None and not (1 <= asked <= most and asked == round(asked)):
-        raise InputError(f"condition atoms={asked:g}: a whole number from 1 to {most}")
-    law = learned.sizes if asked is None else [float(size == asked) for size in range(most + 1)]
+    asked = wishes.atoms
+    law = [share if asked in (None, size) else 0.0 for size, share in enumerate(learned.law)]
     _enough(wishes, law)
     law = [share if size >= wishes.least else 0.0 for size, share in enumerate(law)]
     rules: tuple[tuple[str, Callable[[int], bool]], ...] = (
@@ -97,14 +102,14 @@ def _enough(wishes: Wishes, law: Sequence[float]) -> None:
         raise InputError(f"condition chemical_system={name}: more elements than the {limit} atoms of a cell{besides}")
 
 
-def _formula(wishes: Wishes, units: Tensor, most: int) -> Tensor:
+def _formula(wishes: Wishes, units: Tensor, learned: Learned) -> Tensor:
     """The composition `(K,)` that a formula asks for, with the other conditions."""
     name, total = told(units, wishes.elements), int(units.sum())
     times = 1.0 if wishes.atoms is None else wishes.atoms / total
     if times != round(times) or times < 1:
         raise InputError(f"conditions formula={name} and atoms={wishes.atoms:g}: not a multiple of its {total} atoms")
-    if times * total > most:
-        raise InputError(f"condition formula={name}: {times * total:g} atoms; this model knows cells of up to {most}")
+    if times * total not in learned.sizes:
+        raise learned.refuse(f"formula={name}: {times * total:g} atoms")
     found = units * int(times)
     if (wishes.given > found).any():
         sites, own = (told(counts, wishes.elements) for counts in (wishes.given, found))

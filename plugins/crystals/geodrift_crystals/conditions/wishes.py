@@ -18,7 +18,7 @@ from geodrift_crystals.conditions.sites import SITES, Sites
 from geodrift_crystals.conditions.space_group import GROUP
 from geodrift_crystals.groups import family as family_of
 from geodrift_crystals.groups import operations, symbol
-from geodrift_crystals.lattice import Invariant, holohedry
+from geodrift_crystals.lattice import Invariant
 
 _SAME = 1e-4  # how far the metric of a given lattice may be from that of a family, as a share
 
@@ -80,7 +80,7 @@ class Wishes:
         """The lattices that the space group or the family leaves."""
         if self.group is not None:
             return Invariant(torch.from_numpy(operations(self.group).rotations))
-        return None if self.family is None else Invariant(holohedry(self.family))
+        return None if self.family is None else Invariant.of(self.family)
 
     @property
     def given(self) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from geodrift_crystals.lattice.charts import CHARTS, Chart, Matrix, Parameters, Polar, standard
 from geodrift_crystals.lattice.families import FAMILIES, Family, project
-from geodrift_crystals.lattice.invariant import Invariant, holohedry
+from geodrift_crystals.lattice.invariant import Invariant
 from geodrift_crystals.lattice.representation import Kind, Representation
 
 __all__ = [
@@ -18,7 +18,6 @@ __all__ = [
     "Parameters",
     "Polar",
     "Representation",
-    "holohedry",
     "project",
     "standard",
 ]

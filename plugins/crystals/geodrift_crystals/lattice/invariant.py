@@ -12,14 +12,14 @@ References:
 
 from __future__ import annotations
 
-from functools import cache
-from itertools import product
+from typing import Self
 
 import torch
 from torch import Tensor
 
 from geodrift_crystals.lattice.charts import Polar
 from geodrift_crystals.lattice.families import FAMILIES, project
+from geodrift_crystals.lattice.holohedry import matrices, settings
 
 _FLAT = 1e-6  # Å: widths below are none
 _SOME = [0.11, -0.23, 0.17, 0.31, -0.19, 0.9]  # numbers of a lattice that is kept by no more than it must
@@ -38,6 +38,13 @@ class Invariant:
         self._frame, self._back = ((axes * width.pow(power)) @ axes.mT for power in (0.5, -0.5))
         self._turns = self._frame @ self.rotations @ self._back
 
+    @classmethod
+    def of(cls, family: str) -> Self:
+        """The lattices of a crystal family in its usual axes."""
+        numbers = project(torch.tensor([_SOME], dtype=torch.float64), FAMILIES[family])
+        (group,) = settings(Polar().lattice(numbers, torch.ones(1)))
+        return cls(matrices()[group.unique().long()].mT)
+
     def __call__(self, lattice: Tensor) -> Tensor:
         """The nearest lattices `(B, 3, 3)` that are kept, in double precision, turned as these are."""
         u, width, v = torch.linalg.svd(self._back.to(lattice.device) @ lattice.double())
@@ -52,14 +59,3 @@ class Invariant:
         metric = lattice.double() @ lattice.double().mT
         error = (self.rotations.mT @ metric @ self.rotations - metric).abs().max()
         return bool(error <= within * metric.abs().max())
-
-
-@cache
-def holohedry(family: str) -> Tensor:
-    """The matrices, `(n, 3, 3)`, that keep all lattices of a crystal family in its usual axes."""
-    numbers = project(torch.tensor([_SOME], dtype=torch.float64), FAMILIES[family])
-    lattice = Polar().lattice(numbers, torch.ones(1))[0]
-    metric = lattice @ lattice.mT
-    matrices = torch.tensor(list(product((-1.0, 0.0, 1.0), repeat=9)), dtype=torch.float64).reshape(-1, 3, 3)
-    kept = (matrices.mT @ metric @ matrices - metric).abs().amax((1, 2)) < 1e-9 * metric.abs().max()
-    return matrices[kept]
