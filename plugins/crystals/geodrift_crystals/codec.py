@@ -98,7 +98,7 @@ class CrystalCodec:
             given: What the model is told rather than generates.
             max_atoms: Largest number of atoms, by default that of the largest crystal.
         """
-        fitting = prepared(crystals, niggli, max_atoms and range(1, max_atoms + 1)).results
+        fitting = prepared(crystals, niggli, None if max_atoms is None else range(1, max_atoms + 1)).results
         if not fitting:
             raise InputError("none of the crystals can be represented; there is nothing to learn from")
         cells = torch.from_numpy(np.stack([crystal.lattice.matrix for crystal in fitting]))

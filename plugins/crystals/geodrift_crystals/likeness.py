@@ -24,7 +24,7 @@ ID = "material_id"
 
 
 def formulas(
-    name: str, crystals: Sequence[Any], elements: Sequence[str], reduce: bool, sizes: Sequence[int]
+    name: str, crystals: Sequence[Any], elements: Sequence[str], reduce: bool, sizes: Collection[int]
 ) -> Compact:
     """The atoms of each element, `(M, K)` float, of each crystal, as the condition of this name.
 
