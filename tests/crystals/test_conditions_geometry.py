@@ -20,6 +20,7 @@ from geodrift.model import Model
 from geodrift_crystals import domain
 from geodrift_crystals.groups import numbered, operations
 from geodrift_crystals.lattice import FAMILIES, Invariant
+from geodrift_crystals.metrics.charges import plausible
 from geodrift_crystals.processes import processes
 
 STEPS = 4
@@ -103,6 +104,13 @@ def test_a_space_group_holds_for_elements_that_are_generated(kind: str) -> None:
     assert all(obeys(sample, 2) for sample in several)
     assert {(len(sample), sample.chemical_system) for sample in several} == {(7, "O-Sr-Ti")}
     assert len({sample.composition.formula for sample in several}) > 1 or kind != "bayesian-flow"
+
+
+def test_orbits_of_a_chemical_system_can_be_neutral() -> None:
+    """Most ways to place five atoms on orbits of one, two and four cannot."""
+    samples = model("bayesian-flow").generate(40, space_group="P4/mmm", chemical_system="Sr-Ti-O", neutral="true")
+    assert all(obeys(sample, 123) and plausible(sample.composition) for sample in samples)
+    assert {sample.chemical_system for sample in samples} == {"O-Sr-Ti"}
 
 
 def test_the_cell_is_the_primitive_one() -> None:

@@ -12,9 +12,11 @@ import torch
 from torch import Tensor
 
 from geodrift.rng import Streams
+from geodrift_crystals.conditions.balance import balanced, multiplicities, tried
 from geodrift_crystals.conditions.wishes import Wishes
 from geodrift_crystals.groups.examples import orbit
-from geodrift_crystals.groups.placements import placements
+from geodrift_crystals.groups.operations import Floats
+from geodrift_crystals.groups.placements import Placement, Placements, placements
 
 Atoms = tuple[Tensor, Tensor]
 """Classes `(M,)` and positions `(M, 3)` of all atoms, cell by cell; zero where nothing is known."""
@@ -43,11 +45,29 @@ def symmetric(wishes: Wishes, group: int, atoms: Tensor, amounts: Tensor | None,
         row = torch.tensor([size]) if amounts is None else amounts[cell]
         kinds = row.nonzero()[:, 0]
         ways = placements(group, tuple(row[kinds].tolist()), wishes.least if amounts is None else 0)
-        chosen = ways.at(min(int(chance[cell] * ways.total), ways.total - 1))
-        which = {index: [taken for taken, _ in chosen[:index]].count(place) for index, (place, _) in enumerate(chosen)}
-        for index in np.argsort(turn[cell, : len(chosen)], kind="stable").tolist():
-            place, kind = chosen[index]
+        way, order = _chosen(wishes, ways, chance[cell], turn[cell], amounts is None)
+        which = [[taken for taken, _ in way[:index]].count(place) for index, (place, _) in enumerate(way)]
+        for index in order:
+            place, kind = way[index]
             points = orbit(group, place, which[index])
             species.append(kinds[kind].expand(len(points)))
             places.append(torch.from_numpy(points))
     return torch.cat(species), torch.cat(places).to(torch.get_default_dtype())
+
+
+def _chosen(wishes: Wishes, ways: Placements, chance: float, turn: Floats, free: bool) -> tuple[Placement, list[int]]:
+    """A way to place the atoms and the order of its orbits.
+
+    Where elements of a chemical system are to be neutral, it can be, and the first orbits can have one of them each.
+    """
+    if not free or not wishes.neutral or wishes.system is None:
+        way = ways.at(min(int(chance * ways.total), ways.total - 1))
+        return way, np.argsort(turn[: len(way)], kind="stable").tolist()
+    names = tuple(wishes.elements[k] for k in wishes.system.nonzero()[:, 0].tolist())
+    for way in tried(ways, chance):
+        order = np.argsort(turn[: len(way)], kind="stable")
+        sizes = np.array(multiplicities(ways.number, way))[order]
+        for kinds in balanced(names, (0,) * len(names), tuple(sizes.tolist())):
+            first = [kinds.index(k) for k in range(len(names))]
+            return way, order[[*first, *(i for i in range(len(way)) if i not in first)]].tolist()
+    raise AssertionError(f"no neutral cell of {ways.counts} atoms, which sizes were to leave out")

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import torch
 from torch import Tensor
 
 from geodrift.errors import InputError
 from geodrift.rng import Streams
+from geodrift_crystals.conditions.balance import balanced, multiplicities, tried
 from geodrift_crystals.conditions.composition import listed, told
 from geodrift_crystals.conditions.neutral import named, neutral
 from geodrift_crystals.conditions.wishes import Wishes
@@ -158,20 +158,9 @@ def _balanced(wishes: Wishes, size: int) -> bool:
     """Whether the elements of the chemical system can make a cell of so many atoms without charge."""
     if not wishes.neutral or wishes.system is None:
         return True
-    names = tuple(name for name, member in zip(wishes.elements, wishes.system.tolist(), strict=True) if member)
-    given = tuple(max(count, 1) for count, member in zip(wishes.given.tolist(), wishes.system, strict=True) if member)
-    return _balances(names, given, size)
-
-
-@cache
-def _balances(names: tuple[str, ...], least: tuple[int, ...], size: int) -> bool:
-    """Whether so many atoms of these elements, each at least so often, can be neutral."""
-    spare = size - sum(least)
-    return spare >= 0 and any(neutral(tuple(zip(names, counts, strict=True))) for counts in _spread(least, spare))
-
-
-def _spread(least: tuple[int, ...], spare: int) -> list[tuple[int, ...]]:
-    """All ways to add so many atoms to these counts."""
-    if len(least) == 1:
-        return [(least[0] + spare,)]
-    return [(least[0] + more, *rest) for more in range(spare + 1) for rest in _spread(least[1:], spare - more)]
+    members = wishes.system.nonzero()[:, 0].tolist()
+    names, given = tuple(wishes.elements[k] for k in members), tuple(wishes.given[members].tolist())
+    if wishes.group is None:
+        return bool(balanced(names, given, (1,) * (size - sum(given))))
+    ways = tried(placements(wishes.group, (size,), wishes.least))
+    return any(balanced(names, given, tuple(sorted(multiplicities(wishes.group, way)))) for way in ways)

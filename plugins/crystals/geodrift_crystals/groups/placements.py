@@ -27,7 +27,7 @@ class Placements:
     """
 
     def __init__(self, number: int, counts: Counts, least: int = 0) -> None:
-        self.counts, self.least = counts, least
+        self.number, self.counts, self.least = number, counts, least
         self._sites = [(position.multiplicity, position.rank > 0) for position in positions(number)]
         self._ways = cache(self._count)
 
