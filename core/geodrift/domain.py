@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from geodrift.conditioning import Asked
+from geodrift.denoiser import Denoise
 from geodrift.metric import Metric
 from geodrift.processes import Process
 from geodrift.rng import Streams
@@ -76,10 +77,10 @@ class Codec(Protocol):
         A codec whose `exact` is empty is never asked.
         """
 
-    def allowed(self, like: State, cond: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """The classes that entries of a blank state may have under exact conditions, by field, `(..., K)` bool.
+    def hold(self, denoise: Denoise, like: State, rng: Streams, cond: Mapping[str, Tensor]) -> Denoise:
+        """The denoiser within what exact conditions allow, for samples shaped like a blank state, a stream for each.
 
-        A field that is not named may have all. A codec whose `exact` is empty is never asked.
+        `InputError` when its process cannot hold one of them. A codec whose `exact` is empty is never asked.
         """
 
     def alike(self, objects: Sequence[Any]) -> Compact:
@@ -104,7 +105,7 @@ class Codec(Protocol):
         """
 
     def blank(self, rng: Streams, cond: Mapping[str, Tensor]) -> State:
-        """The shapes to generate, one sample for each stream; `InputError` for conditions that exclude each other."""
+        """The shapes to generate, a sample for each stream, with what conditions fix; `InputError` where they clash."""
 
     def decode(self, state: State) -> list[Any]:
         """One object for each sample."""

@@ -37,6 +37,10 @@ class Embedding(ABC):
     def quantize(self, z: Tensor) -> Tensor:
         """Points to the nearest data values."""
 
+    def moved(self, z: Tensor, x: Tensor) -> Tensor:
+        """The points where mean vectors `z` of data lie when these have moved to `x`."""
+        return self.embed(x).to(z)
+
 
 @dataclass(frozen=True)
 class Identity(Embedding):
@@ -132,3 +136,8 @@ class Circle(Embedding):
     def quantize(self, z: Tensor) -> Tensor:
         x = torch.remainder(torch.atan2(z[..., 1], z[..., 0]) * (self.period / (2 * math.pi)), self.period)
         return torch.where(x == self.period, 0.0, x)  # the remainder of a tiny negative number rounds to the period
+
+    def moved(self, z: Tensor, x: Tensor) -> Tensor:
+        """They keep their lengths, which say how sure they are."""
+        length: Tensor = torch.linalg.vector_norm(z, dim=-1, keepdim=True)
+        return length * self.embed(x).to(z)

@@ -70,7 +70,8 @@ class Request:
         solver.admit(process, grid(settings.steps, process))
         every = self.like.numbers(1)
         asked = asked_of(self.model.codec, every, self.like.joined(self.conditions))
-        self.model.guided(settings, self.model.codec.blank(Streams.of(self.seed, len(every)), asked), asked)
+        rng = Streams.of(self.seed, len(every))
+        self.model.guided(settings, self.model.codec.blank(rng, asked), rng, asked)
         known = getattr(self.model.domain, "formats", ())
         for name in self.formats:
             if name not in known:

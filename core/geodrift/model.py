@@ -19,7 +19,6 @@ from geodrift.domain import Codec, Domain
 from geodrift.errors import InputError, unknown
 from geodrift.guidance.annealing import annealed
 from geodrift.guidance.cfg import ClassifierFree
-from geodrift.guidance.restricted import held
 from geodrift.guidance.temperature import Tempered
 from geodrift.likelihood import Likelihood, Scores, score
 from geodrift.likeness import Likeness, Wanted
@@ -119,16 +118,18 @@ class Model:
         rng = Streams.of(seed, torch.arange(numbers.start, numbers.stop), self.device)
         asked = {k: v.to(self.device) for k, v in asked_of(self.codec, numbers, conditions).items()}
         like = self.codec.blank(rng, asked).to(self.device)
-        denoise = self.guided(settings, like, asked)
+        denoise = self.guided(settings, like, rng, asked)
         cond = {name: value for name, value in asked.items() if name in self.codec.scales}
         tick = (lambda index, z: watch(index)) if watch else None
         drawn: State = sample(denoise, like, solver, rng, steps=settings.steps, grid=grid, cond=cond, watch=tick)
         return drawn
 
-    def guided(self, settings: configs.Sample, like: State, asked: Mapping[str, Tensor]) -> Denoise:
+    def guided(self, settings: configs.Sample, like: State, rng: Streams, asked: Mapping[str, Tensor]) -> Denoise:
         """The denoiser as it samples: guided, sharpened, annealed, and within what exact conditions allow."""
-        denoise = Tempered(ClassifierFree(self.denoiser.eval(), settings.guidance), settings.temperature)
-        return held(annealed(denoise, settings.annealing), self.codec, like, asked)
+        denoise: Denoise = Tempered(ClassifierFree(self.denoiser.eval(), settings.guidance), settings.temperature)
+        denoise = annealed(denoise, settings.annealing)
+        exact = {name: value for name, value in asked.items() if name in self.codec.exact}
+        return self.codec.hold(denoise, like, rng, exact) if exact else denoise
 
     def generate(
         self, n: int, *, seed: int = 0, steps: int | None = None, like: Sequence[Any] = (), **conditions: Asked

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from geodrift.errors import InputError
 
@@ -120,6 +121,11 @@ class Belief(Prediction):
         mixed = torch.where(both, ahead, self.log_probs if scale else base.log_probs)
         return replace(self, log_probs=torch.log_softmax(mixed, -1))
 
+    def told(self, x: Tensor, known: Tensor) -> Belief:
+        """The belief where the classes `x`, `(...)`, of the entries `known` are."""
+        sure = torch.log(one_hot(x, self.log_probs.shape[-1]).to(self.log_probs))
+        return replace(self, log_probs=torch.where(known[..., None], sure, self.log_probs))
+
     def tempered(self, temperature: float) -> Belief:
         return replace(self, log_probs=torch.log_softmax(self.log_probs / temperature, -1))
 
@@ -167,6 +173,10 @@ class Tangent(Prediction):
         """
         raise InputError("points of a curved or periodic space have no mean to predict; use the tangent, v, or finish")
 
+    def told(self, way: Tensor, known: Tensor) -> Tangent:
+        """The direction where the data of the entries `known` are one `way` from here."""
+        return Tangent(torch.where(known, -way / self.left, self.v), self.left)
+
     def extrapolate(self, base: Tangent, scale: float) -> Tangent:
         return Tangent(base.v + scale * (self.v - base.v), self.left)
 
@@ -175,3 +185,30 @@ class Tangent(Prediction):
 
     def tempered(self, temperature: float) -> Tangent:
         return self
+
+
+@dataclass(frozen=True, eq=False)
+class Transport(Prediction):
+    """What a network says about the way from one law to the other; all are linear in its output.
+
+    Arguments:
+        velocity: The drift :math:`u`, shaped like the state.
+        noise: The expected latent :math:`\\eta`.
+        x: The expected data to first order, :math:`z - \\gamma \\eta - t v`; exact on straight ways. Not wrapped.
+    """
+
+    velocity: Tensor
+    noise: Tensor
+    x: Tensor
+
+    def extrapolate(self, base: Transport, scale: float) -> Transport:
+        def ahead(own: Tensor, other: Tensor) -> Tensor:
+            return other + scale * (own - other)
+
+        return Transport(ahead(self.velocity, base.velocity), ahead(self.noise, base.noise), ahead(self.x, base.x))
+
+    def tempered(self, temperature: float) -> Transport:
+        return self
+
+    def hastened(self, factor: Tensor) -> Transport:
+        return Transport(factor * self.velocity, self.noise, self.x)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,17 @@ def skewed(seed: int, elements: tuple[str, ...] = ("Si", "O", "O", "C", "N")) ->
 def crystals() -> list[Structure]:
     """The domain's examples and some crystals without symmetry."""
     return [*domain.examples(), *(skewed(seed) for seed in range(6)), skewed(6, ("Fe", "O"))]
+
+
+@pytest.fixture(scope="session")
+def roomy() -> Callable[..., CrystalCodec]:
+    """Fits a codec that knows cells of 1 to 12 atoms; those that there are not among the crystals are very rare."""
+
+    def fit(crystals: list[Structure], **options: object) -> CrystalCodec:
+        codec = domain.fit(crystals, {"max_atoms": 12, **options})
+        return replace(codec, sizes=tuple(share or 1e-9 for share in codec.sizes))
+
+    return fit
 
 
 class Tiny(nn.Module):

@@ -37,13 +37,13 @@ ASKED = {
     ("formula=hello",): "condition formula=hello: not a formula; write it as SrTiO3",
     ("formula=Sr0.5TiO3",): "condition formula=Sr0.5TiO3: parts of atoms",
     ("formula=KCl",): "condition formula=KCl: no K in the data that this model learned from; it knows C, O, Na",
-    ("formula=Na200Cl200",): "condition formula=Na200Cl200: 400 atoms; this model knows cells of up to 5",
+    ("formula=Na200Cl200",): "condition formula=Na200Cl200: 400 atoms; the cells that this model learned from have",
     ("formula=Na900Cl",): "condition formula=Na900Cl: 901 atoms; a cell may have up to 500",
     ("formula=NaCl", "atoms=3"): "conditions formula=NaCl and atoms=3: not a multiple of its 2 atoms",
     ("formula=NaCl", "chemical_system=Na-Cl-O"): "conditions formula=NaCl and chemical_system=O-Na-Cl: not the same el",
     ("formula=NaCl", "formula=CsCl"): "--condition formula=CsCl: formula is given twice",
     ("chemical_system=Na-Xx",): "condition chemical_system=Na-Xx: not a list of elements; write it as Sr-Ti-O",
-    ("density=3",): 'no condition "density"; available: atoms, ',
+    ("density=3",): 'no condition "density"',
 }
 
 

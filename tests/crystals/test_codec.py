@@ -93,7 +93,7 @@ def test_what_cannot_be_encoded_is_refused(crystals: list[Structure]) -> None:
         (1, "partial occupancy: Na:0.5, C:0.5"),
         (2, "duplicate sites: Na and Na at the same place"),
         (3, "element U is not in the training data"),
-        (4, "6 atoms, more than 5"),
+        (4, "6 atoms, not 1 to 5"),
         (5, "not a crystal: numbers"),
         (6, "str is neither a pymatgen Structure nor ASE's Atoms"),
     }

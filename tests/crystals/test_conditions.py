@@ -15,18 +15,19 @@ from geodrift_crystals import domain
 from geodrift_crystals.codec import CrystalCodec
 
 Make = Callable[[CrystalCodec], Model]
+Fit = Callable[..., CrystalCodec]
 
 
 @pytest.fixture
-def free(crystals: list[Structure], model: Make) -> Model:
+def free(crystals: list[Structure], model: Make, roomy: Fit) -> Model:
     """A model that generates the elements too."""
-    return model(domain.fit(crystals, {"max_atoms": 12}))
+    return model(roomy(crystals))
 
 
 @pytest.fixture
-def told(crystals: list[Structure], model: Make) -> Model:
+def told(crystals: list[Structure], model: Make, roomy: Fit) -> Model:
     """A model that is told the composition."""
-    return model(domain.fit(crystals, {"given": "composition", "max_atoms": 12}))
+    return model(roomy(crystals, given="composition"))
 
 
 @pytest.fixture(params=["free", "told"])
@@ -90,16 +91,16 @@ REFUSED = {
     "formula=SrTiO2.5": "condition formula=SrTiO2.5: parts of atoms; give whole numbers of the atoms in a cell",
     "formula=SrUO3": "condition formula=SrUO3: no U in the data that this model learned from; it knows C, N, O, Na,",
     "formula=XxO": "condition formula=XxO: no Xx in the data",
-    "formula=Sr5Ti5O15": "condition formula=Sr5Ti5O15: 25 atoms; this model knows cells of up to 12",
+    "formula=Sr5Ti5O15": "condition formula=Sr5Ti5O15: 25 atoms; the cells that this model learned from have 1 to 12",
     "formula=Sr9999TiO": "condition formula=Sr9999TiO: 10001 atoms; a cell may have up to 500",
     "formula=3": "condition formula=3.0: not a formula",
     "chemical_system=Sr-Ti-Xx": "condition chemical_system=Sr-Ti-Xx: not a list of elements; write it as Sr-Ti-O",
     "chemical_system=Sr-U": "condition chemical_system=Sr-U: no U in the data",
     "chemical_system=SrTiO3": "condition chemical_system=SrTiO3: not a list of elements",
-    "atoms=13": "condition atoms=13: a whole number from 1 to 12",
-    "atoms=2.5": "condition atoms=2.5: a whole number from 1 to 12",
+    "atoms=13": "condition atoms=13; the cells that this model learned from have 1 to 12",
+    "atoms=2.5": "condition atoms=2.5; the cells that this model learned from have 1 to 12",
     "atoms=many": "condition atoms=many: not a number",
-    "formla=SrTiO3": 'no condition "formla" (did you mean "formula"?); available: atoms, chemical_system, formula',
+    "formla=SrTiO3": 'no condition "formla" (did you mean "formula"?); available: atoms, chemical_system, ',
     "formula=SrTiO3 atoms=7": "conditions formula=SrTiO3 and atoms=7: not a multiple of its 5 atoms",
     "formula=SrTiO3 chemical_system=Sr-O": "conditions formula=SrTiO3 and chemical_system=O-Sr: not the same elements",
     "atoms=2 chemical_system=Sr-Ti-O": "condition chemical_system=O-Ti-Sr: more elements than the 2 atoms of a cell",
@@ -124,6 +125,26 @@ def test_a_model_of_compositions_refuses_what_the_data_lack(told: Model) -> None
     ):
         with pytest.raises(InputError, match=message):
             Request(told, "test", 2, conditions=conditions).check()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("given", ["nothing", "composition"])
+def test_numbers_of_atoms_are_those_of_the_data(crystals: list[Structure], model: Make, given: str) -> None:
+    """Not those between, nor those that `max_atoms` would let in."""
+    made = model(domain.fit(crystals, {"given": given, "max_atoms": 12}))
+    known = "the cells that this model learned from have 2, 5"
+    for conditions, said in (
+        ({"formula": "SrTiO"}, f"condition formula=SrTiO: 3 atoms; {known}"),
+        ({"formula": "SrTiO3", "atoms": 10.0}, f"condition formula=SrTiO3: 10 atoms; {known}"),
+        ({"atoms": 3.0}, f"condition atoms=3; {known}"),
+        ({"atoms": 2.0, "formula": "NaCl"}, None),
+    ):
+        request = Request(made, "test", 2, conditions=conditions)  # type: ignore[arg-type]
+        if said is None:
+            request.check()
+            continue
+        with pytest.raises(InputError) as caught:
+            request.check()
+        assert str(caught.value) == said
 
 
 def test_an_unknown_format_is_refused_before_anything_is_generated(free: Model) -> None:

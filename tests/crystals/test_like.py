@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pymatgen.core import Lattice, Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from geodrift.model import Model
@@ -57,12 +58,17 @@ def test_more_rounds_begin_with_the_same(model: Callable[[CrystalCodec], Model])
 
 
 def test_crystals_without_a_name_are_told_by_their_places(model: Callable[[CrystalCodec], Model]) -> None:
-    """Also behind one that the model does not know."""
+    """Also behind those that the model does not know, by their elements or their numbers of atoms."""
     salt, caesium = domain.examples()[:2]
     strange = salt.copy().replace_species({"Na": "K"})
-    made = model(domain.fit(domain.examples(), {"given": "composition"}))
-    found = made.generate(2, like=[strange, salt, caesium], steps=2)
-    assert [crystal.properties["like"] for crystal in found] == ["1", "2"] * 2
+    three = Structure(Lattice.cubic(4), ["Ti", "O", "O"], [[0, 0, 0], [0.5, 0.5, 0.1], [0.5, 0, 0.5]])
+    codec = domain.fit(domain.examples(), {"given": "composition"})
+    assert [one.reason for one in codec.alike([three, strange]).refused] == [
+        "3 atoms, not 2, 5",
+        "element K is not in the training data",
+    ]
+    found = model(codec).generate(2, like=[strange, three, salt, caesium], steps=2)
+    assert [crystal.properties["like"] for crystal in found] == ["2", "3"] * 2
 
 
 def test_a_larger_cell_asks_for_the_primitive_one(model: Callable[[CrystalCodec], Model]) -> None:

@@ -17,11 +17,9 @@ import torch
 from torch import Tensor
 
 from geodrift.denoiser import Conditions, Denoise
-from geodrift.domain import Codec
 from geodrift.errors import InputError
 from geodrift.prediction import Belief
 from geodrift.processes import Predictions
-from geodrift.state import State
 
 
 class Restricted:
@@ -45,23 +43,6 @@ class Restricted:
     def __call__(self, z: Any, t: Any, cond: Conditions | None = None) -> Any:
         free = self.denoise(z, t, cond)
         return Predictions({**free, **{name: _within(free[name], these) for name, these in self.allowed.items()}})
-
-
-def held(denoise: Denoise, codec: Codec, like: State, asked: Conditions) -> Denoise:
-    """The denoiser within what exact conditions allow.
-
-    Arguments:
-        denoise: Any denoiser of states.
-        codec: Says which classes that leaves.
-        like: The blank state that is to be generated.
-        asked: All conditions.
-
-    Raises:
-        InputError: When the process cannot hold a condition.
-    """
-    exact = {name: value for name, value in asked.items() if name in codec.exact}
-    allowed = codec.allowed(like, exact) if exact else {}
-    return Restricted(denoise, allowed) if allowed else denoise
 
 
 def _within(belief: Belief, allowed: Tensor) -> Belief:

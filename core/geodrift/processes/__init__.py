@@ -1,12 +1,12 @@
 """Paths from data to a source, and back."""
 
-from geodrift.prediction import Belief, Estimate, Located, Prediction, Tangent
+from geodrift.prediction import Belief, Estimate, Located, Prediction, Tangent, Transport
 from geodrift.processes.affine import Affine
 from geodrift.processes.anchored import Anchored
 from geodrift.processes.bayesian import Bayesian
 from geodrift.processes.geodesic import Geodesic
 from geodrift.processes.given import Given
-from geodrift.processes.interpolant import Interpolant, Transport
+from geodrift.processes.interpolant import Interpolant
 from geodrift.processes.jump import Jump
 from geodrift.processes.process import Draw, Flow, Move, Process, Scored, has_score
 from geodrift.processes.product import Predictions, Product

@@ -176,3 +176,11 @@ class Affine(Scored):
 
     def finish(self, p: Estimate, z: Tensor, rng: Streams) -> Tensor:
         return self.embedding.quantize(self.space.project(p.x))
+
+    def expected(self, p: Estimate, z: Tensor, t: Tensor) -> Tensor:
+        return self.embedding.quantize(self.space.project(p.x))
+
+    def told(self, p: Estimate, z: Tensor, t: Tensor, x: Tensor, known: Tensor) -> Estimate:
+        data, at = self.embedding.embed(x).to(z), self.at(t, z)
+        where = trailing(known, data)
+        return Estimate(torch.where(where, data, p.x), torch.where(where, (z - at.alpha * data) / at.sigma, p.n))

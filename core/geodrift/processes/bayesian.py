@@ -24,7 +24,7 @@ References:
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -147,8 +147,7 @@ class Bayesian(Scored):
     def estimate(self, p: Estimate | Belief, z: Tensor, t: Tensor) -> Estimate:
         if isinstance(p, Estimate):
             return p
-        mean = self.mean(p)
-        return Estimate(mean, z - self.at(t, z).alpha * mean)
+        return self._at(self.mean(p), z, t)
 
     def loss(self, raw: Tensor, draw: Draw) -> Tensor:
         p = self.resolve(raw, draw.z, draw.t)
@@ -186,3 +185,23 @@ class Bayesian(Scored):
         if isinstance(p, Belief):
             return self.family.embedding.quantize(take(self.points(p), rng.categorical(p.probs)))
         return self.family.embedding.quantize(self.mean(p))
+
+    def expected(self, p: Estimate | Belief, z: Tensor, t: Tensor) -> Tensor:
+        return self.family.embedding.quantize(self.mean(p))
+
+    def told(self, p: Estimate | Belief, z: Tensor, t: Tensor, x: Tensor, known: Tensor) -> Estimate | Belief:
+        data = self.family.embedding.embed(x).to(z)
+        if isinstance(p, Located):
+            where = trailing(known, p.points)
+            return replace(p, points=torch.where(where, data[..., None, :], p.points))
+        if isinstance(p, Belief):
+            return p.told(x, known)
+        return self._at(torch.where(trailing(known, data), data, p.x), z, t)
+
+    def placed(self, p: Estimate | Belief, z: Tensor, t: Tensor, x: Tensor) -> Estimate | Belief:
+        if isinstance(p, Belief) and not isinstance(p, Located):
+            return p.told(x, torch.ones_like(x, dtype=torch.bool))
+        return self._at(self.family.embedding.moved(self.mean(p), x), z, t)
+
+    def _at(self, mean: Tensor, z: Tensor, t: Tensor) -> Estimate:
+        return Estimate(mean, z - self.at(t, z).alpha * mean)

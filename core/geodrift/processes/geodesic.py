@@ -124,3 +124,9 @@ class Geodesic(Flow):
 
     def finish(self, p: Tangent, z: Tensor, rng: Streams) -> Tensor:
         return self.embedding.quantize(self.space.exp(z, -p.left * p.v))
+
+    def expected(self, p: Tangent, z: Tensor, t: Tensor) -> Tensor:
+        return self.embedding.quantize(self.space.exp(z, -p.left * p.v))
+
+    def told(self, p: Tangent, z: Tensor, t: Tensor, x: Tensor, known: Tensor) -> Tangent:
+        return p.told(self.space.log(z, self.embed(x).to(z)), known)

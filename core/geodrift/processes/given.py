@@ -59,5 +59,11 @@ class Given(Process):
     def jump(self, p: Estimate, z: Tensor, t: Tensor, s: Tensor, rng: Streams) -> Tensor:
         return z
 
+    def expected(self, p: Estimate, z: Tensor, t: Tensor) -> Tensor:
+        return z
+
+    def told(self, p: Estimate, z: Tensor, t: Tensor, x: Tensor, known: Tensor) -> Estimate:
+        return p
+
     def finish(self, p: Estimate, z: Tensor, rng: Streams) -> Tensor:
         return z

@@ -36,7 +36,7 @@ from geodrift.errors import InputError
 from geodrift.interpolations import Interpolation, Linear
 from geodrift.kernel import Delta, Kernel
 from geodrift.layout import Layout, trailing
-from geodrift.prediction import Prediction
+from geodrift.prediction import Transport
 from geodrift.processes.heads import Drift, Head
 from geodrift.processes.process import Draw, Scored
 from geodrift.rng import Streams
@@ -56,33 +56,6 @@ class Scales(NamedTuple):
     d_a: Tensor
     d_b: Tensor
     d_gamma: Tensor
-
-
-@dataclass(frozen=True, eq=False)
-class Transport(Prediction):
-    """What a network says about the way from one law to the other; all are linear in its output.
-
-    Arguments:
-        velocity: The drift :math:`u`, shaped like the state.
-        noise: The expected latent :math:`\\eta`.
-        x: The expected data to first order, :math:`z - \\gamma \\eta - t v`; exact on straight ways. Not wrapped.
-    """
-
-    velocity: Tensor
-    noise: Tensor
-    x: Tensor
-
-    def extrapolate(self, base: Transport, scale: float) -> Transport:
-        def ahead(own: Tensor, other: Tensor) -> Tensor:
-            return other + scale * (own - other)
-
-        return Transport(ahead(self.velocity, base.velocity), ahead(self.noise, base.noise), ahead(self.x, base.x))
-
-    def tempered(self, temperature: float) -> Transport:
-        return self
-
-    def hastened(self, factor: Tensor) -> Transport:
-        return Transport(factor * self.velocity, self.noise, self.x)
 
 
 @dataclass(frozen=True)
@@ -212,6 +185,20 @@ class Interpolant(Scored):
 
     def finish(self, p: Transport, z: Tensor, rng: Streams) -> Tensor:
         return self.embedding.quantize(self.space.project(p.x))
+
+    def expected(self, p: Transport, z: Tensor, t: Tensor) -> Tensor:
+        return self.embedding.quantize(self.space.project(p.x))
+
+    def told(self, p: Transport, z: Tensor, t: Tensor, x: Tensor, known: Tensor) -> Transport:
+        """What is left of the state is shared among the other end and the latent, as between normal laws."""
+        data, at, spread = self.embed(x).to(z), self.scales(t, z), 1.0
+        state, origin = z, data
+        if isinstance(self.space, Torus):  # seen from the nearest image of the data
+            state, origin, spread = self.space.log(data, z), torch.zeros_like(data), self.space.period**2 / 12
+        share = (state - at.a * origin) / (spread * at.b**2 + at.gamma**2).clamp(min=_LEAST_NOISE)
+        drift = at.d_a * origin + (spread * at.d_b * at.b + at.d_gamma * at.gamma) * share
+        where, sure = trailing(known, data), (drift, at.gamma * share, z - state + origin)
+        return Transport(*(torch.where(where, a, b) for a, b in zip(sure, (p.velocity, p.noise, p.x), strict=True)))
 
     def _ends(self, x: Tensor, n: Tensor, rng: Streams) -> tuple[Tensor, Tensor]:
         y, latent = self.interpolation.ends(x, n, rng)

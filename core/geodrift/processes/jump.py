@@ -144,6 +144,12 @@ class Jump(Process):
     def finish(self, p: Belief, z: Tensor, rng: Streams) -> Tensor:
         return rng.categorical(p.probs)
 
+    def expected(self, p: Belief, z: Tensor, t: Tensor) -> Tensor:
+        return p.log_probs.argmax(-1)
+
+    def told(self, p: Belief, z: Tensor, t: Tensor, x: Tensor, known: Tensor) -> Belief:
+        return p.told(x, known)
+
     def velocity(self, p: Belief, z: Tensor, t: Tensor) -> Tensor:
         return torch.zeros((), device=z.device)
 

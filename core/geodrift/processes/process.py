@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
+import torch
 from torch import Tensor
 
 from geodrift.errors import InputError
@@ -134,6 +135,18 @@ class Process(ABC):
     @abstractmethod
     def finish(self, p: Any, z: Any, rng: Streams) -> Any:
         """Data values, given the prediction at the last time before zero."""
+
+    def expected(self, p: Any, z: Any, t: Any) -> Any:
+        """The data that a prediction points at, without the draws of `finish`; `InputError` where it does not say."""
+        raise InputError(f"{type(self).__name__} does not say where its data are expected; choose another process")
+
+    def told(self, p: Any, z: Any, t: Any, x: Any, known: Any) -> Any:
+        """The prediction `p` corrected by the data `x` of the entries `known`; `InputError` where it takes no data."""
+        raise InputError(f"{type(self).__name__} cannot be told its data; choose another process")
+
+    def placed(self, p: Any, z: Any, t: Any, x: Any) -> Any:
+        """The prediction that points at the data `x` instead, as sure as it was."""
+        return self.told(p, z, t, x, torch.ones_like(x, dtype=torch.bool))
 
     @abstractmethod
     def velocity(self, p: Any, z: Any, t: Any) -> Any:

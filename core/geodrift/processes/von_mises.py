@@ -159,6 +159,16 @@ class VonMisesFlow(Process):
     def jump(self, p: Any, z: Tensor, t: Tensor, s: Tensor, rng: Streams) -> Tensor:
         return self.kernel(p, z, t, s).sample(rng)
 
+    def expected(self, p: Estimate | Located, z: Tensor, t: Tensor) -> Tensor:
+        return self.embedding.quantize(self._mean(p))
+
+    def told(self, p: Estimate | Located, z: Tensor, t: Tensor, x: Tensor, known: Tensor) -> Estimate:
+        data, mean = self.embedding.embed(x).to(z), self._mean(p)
+        return Estimate(torch.where(known[..., None], data, mean), torch.zeros_like(mean))
+
+    def _mean(self, p: Estimate | Located) -> Tensor:
+        return torch.einsum("...k,...kd->...d", p.probs, p.points) if isinstance(p, Located) else p.x
+
     def finish(self, p: Estimate | Located, z: Tensor, rng: Streams) -> Tensor:
         if isinstance(p, Located):
             return self.embedding.quantize(take(p.points, rng.categorical(p.probs)))

@@ -136,3 +136,10 @@ class Wrapped(Scored):
 
     def finish(self, p: Tangent, z: Tensor, rng: Streams) -> Tensor:
         return self.embedding.quantize(self.space.exp(z, -p.left * p.v))
+
+    def expected(self, p: Tangent, z: Tensor, t: Tensor) -> Tensor:
+        return self.embedding.quantize(self.space.exp(z, -p.left * p.v))
+
+    def told(self, p: Tangent, z: Tensor, t: Tensor, x: Tensor, known: Tensor) -> Tangent:
+        """The noise is that of the nearest image of the data, so that `finish` reaches them from anywhere."""
+        return p.told(self.space.log(z, self.embed(x).to(z)), known)

@@ -20,7 +20,8 @@ from torch import Tensor
 
 from geodrift.denoiser import Conditions
 from geodrift.layout import trailing
-from geodrift.processes.interpolant import Interpolant, Scales, Transport
+from geodrift.prediction import Transport
+from geodrift.processes.interpolant import Interpolant, Scales
 from geodrift.testing.oracle import Points
 
 

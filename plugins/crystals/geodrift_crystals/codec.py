@@ -19,17 +19,21 @@ import torch
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pymatgen.core import Lattice, Structure
 from torch import Tensor
-from torch.nn.functional import one_hot
 
-from geodrift.conditioning import Asked, number
+from geodrift.conditioning import Asked
+from geodrift.denoiser import Denoise
 from geodrift.domain import Compact
 from geodrift.errors import InputError
 from geodrift.layout import Ragged
 from geodrift.registry import Count
 from geodrift.rng import Streams
 from geodrift.state import State
-from geodrift_crystals import asking, statistics
-from geodrift_crystals.composition import ATOMS, FORMULA, SYSTEM, counts, system
+from geodrift_crystals import statistics
+from geodrift_crystals.conditions import ASKING, EXACT, arrangement, cells
+from geodrift_crystals.conditions.cell import matrix
+from geodrift_crystals.conditions.composition import FORMULA, counts
+from geodrift_crystals.conditions.holding import held
+from geodrift_crystals.conditions.wishes import Wishes
 from geodrift_crystals.lattice import Kind, Representation
 from geodrift_crystals.lattice.holohedry import matrices
 from geodrift_crystals.likeness import formulas
@@ -66,7 +70,7 @@ class CrystalCodec:
     compositions: Mapping[str, int] = field(default_factory=dict)
     scales: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
-    exact = (ATOMS, FORMULA, SYSTEM)
+    exact = EXACT
 
     def __post_init__(self) -> None:
         if len(self.element_shares) != len(self.elements) or len(self.sizes) < 2:
@@ -94,7 +98,7 @@ class CrystalCodec:
             given: What the model is told rather than generates.
             max_atoms: Largest number of atoms, by default that of the largest crystal.
         """
-        fitting = prepared(crystals, niggli, max_atoms).results
+        fitting = prepared(crystals, niggli, None if max_atoms is None else range(1, max_atoms + 1)).results
         if not fitting:
             raise InputError("none of the crystals can be represented; there is nothing to learn from")
         cells = torch.from_numpy(np.stack([crystal.lattice.matrix for crystal in fitting]))
@@ -117,7 +121,7 @@ class CrystalCodec:
 
     def compact(self, objects: Sequence[Structure]) -> Compact:
         """All crystals that can be represented, with their conditions, as a data set in memory."""
-        sifted = prepared(objects, self.niggli, self.max_atoms, self.elements)
+        sifted = prepared(objects, self.niggli, range(1, self.max_atoms + 1), self.elements)
         arrays = packed(sifted.results, self.elements, self.lattice)
         for name in self.scales:
             arrays[name] = torch.from_numpy(statistics.properties(name, sifted.results)).float()
@@ -145,48 +149,48 @@ class CrystalCodec:
         return state.replace({"frac": torch.where(moved >= 1, 0.0, moved)}), cond
 
     def ask(self, name: str, value: Asked) -> Tensor:
-        """A number of atoms, `()`, or a formula or chemical system as numbers of the elements, `(K,)`.
+        """What an exact condition asks of one sample, as its file in `conditions` says.
 
         Raises:
-            InputError: When it does not parse, or has an element that the model does not know.
+            InputError: When it does not parse, or asks for what the model does not know.
         """
-        if name == ATOMS:
-            return number(name, value)
-        return (counts if name == FORMULA else system)(str(value), self.elements)
+        return ASKING[name](value, self.elements)
 
     def alike(self, objects: Sequence[Structure]) -> Compact:
         """The formulas of these crystals, as exact conditions; those that the model does not know are refused."""
-        return formulas(FORMULA, objects, self.elements, self.niggli, self.max_atoms)
+        return formulas(FORMULA, objects, self.elements, self.niggli, self._learned.sizes)
 
     def blank(self, rng: Streams, cond: Mapping[str, Tensor]) -> State:
-        """The cells to generate, one for each stream; atoms have their elements where the composition is known.
+        """The cells to generate, one for each stream, with the values that conditions fix: see `arrangement`.
+
+        Conditions are the same for all samples.
 
         Raises:
             InputError: When conditions exclude each other, or ask for what the model does not know.
         """
-        asked = {name: value.cpu() for name, value in cond.items() if name in self.exact}
-        amounts = self._amounts(asked, rng.shared().to("cpu"))
-        if amounts is None:
-            return self.template(asking.sizes(asked, self.sizes, self.elements, rng.shared().to("cpu")))
-        atoms = amounts.sum(-1)
-        species = torch.arange(len(self.elements)).expand(len(amounts), -1).reshape(-1)
-        return self.template(atoms).replace({"species": species.repeat_interleave(amounts.reshape(-1))})
+        wishes, own = self._wishes(cond), rng.shared().to("cpu")
+        amounts = cells.amounts(wishes, self._learned, own)
+        atoms = cells.sizes(wishes, self._learned, own) if amounts is None else amounts.sum(-1)
+        if wishes.group is None:
+            species, frac = arrangement.anywhere(wishes, atoms, amounts)
+        else:
+            species, frac = arrangement.symmetric(wishes, wishes.group, atoms, amounts, own)
+        like = self.template(atoms).replace({"species": species, "frac": frac})
+        if wishes.cell is None:
+            return like
+        fixed = self.lattice.encode(matrix(wishes.cell).expand(len(atoms), 3, 3), atoms)
+        return like.replace({"lattice": fixed.to(like["lattice"])})
 
-    def allowed(self, like: State, cond: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """The elements that each atom may have, `(M, K)`: those of `like` for a formula, those of a chemical system.
+    def hold(self, denoise: Denoise, like: State, rng: Streams, cond: Mapping[str, Tensor]) -> Denoise:
+        """The denoiser within exact conditions, for a blank state.
 
-        The first atoms of a cell have one element of the system each, so that none is missing; the order of atoms has
-        no meaning. Where compositions are given, they cannot change, and nothing needs to be restricted.
+        Raises:
+            InputError: When its process cannot hold them.
         """
-        if self.given == "composition" or not cond.keys() & {FORMULA, SYSTEM}:
-            return {}
-        if FORMULA in cond:
-            return {"species": one_hot(like["species"], len(self.elements)).bool()}
-        layout = like.layouts["species"]
-        members = layout.spread(cond[SYSTEM]) > 0
-        turn = members.cumsum(-1) - 1 == torch.as_tensor(layout.places(), device=members.device)[:, None]
-        first = members & turn
-        return {"species": torch.where(first.any(-1, keepdim=True), first, members)}
+        return held(denoise, self._wishes(cond), like, rng, self.lattice, self.given == "nothing")
+
+    def _wishes(self, cond: Mapping[str, Tensor]) -> Wishes:
+        return Wishes.of({name: value for name, value in cond.items() if name in self.exact}, self.elements)
 
     def template(self, atoms: Tensor) -> State:
         """Cells of these numbers of atoms, `(B,)`, all numbers and classes 0: the shapes to generate."""
@@ -227,18 +231,12 @@ class CrystalCodec:
             ) from None
 
     @cached_property
-    def _table(self) -> Tensor:
-        """The compositions of the training data, `(C, K)`."""
-        return torch.stack([counts(name, self.elements).long() for name in self.compositions])
-
-    def _amounts(self, asked: Mapping[str, Tensor], rng: Streams) -> Tensor | None:
-        """The composition of each cell, `(B, K)`, where it is known before generating."""
-        if FORMULA in asked:
-            return asking.compositions(asked, self.max_atoms, self.elements)
+    def _learned(self) -> cells.Learned:
+        """What conditions need to know of the training data."""
         if self.given == "nothing":
-            return None
-        weights = torch.tensor(list(self.compositions.values()), dtype=torch.float64)
-        return asking.known(asked, self._table, weights, self.elements, rng)
+            return cells.Learned(self.sizes)
+        table = torch.stack([counts(name, self.elements).long() for name in self.compositions])
+        return cells.Learned(self.sizes, table, torch.tensor(list(self.compositions.values()), dtype=torch.float64))
 
     def _crystal(self, cell: Any, finite: bool, positions: Any, classes: Any) -> Structure:
         names = [self.elements[place] for place in classes]

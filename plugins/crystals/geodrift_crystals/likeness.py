@@ -7,7 +7,7 @@ that, so that the same compound in a larger cell asks for the same.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import torch
@@ -23,7 +23,9 @@ LIKE = "like"
 ID = "material_id"
 
 
-def formulas(name: str, crystals: Sequence[Any], elements: Sequence[str], reduce: bool, most: int) -> Compact:
+def formulas(
+    name: str, crystals: Sequence[Any], elements: Sequence[str], reduce: bool, sizes: Collection[int]
+) -> Compact:
     """The atoms of each element, `(M, K)` float, of each crystal, as the condition of this name.
 
     Arguments:
@@ -31,9 +33,9 @@ def formulas(name: str, crystals: Sequence[Any], elements: Sequence[str], reduce
         crystals: pymatgen's structures or ASE's atoms.
         elements: That the model knows.
         reduce: To the primitive cell.
-        most: Largest number of atoms.
+        sizes: Numbers of atoms that it knows.
     """
-    sifted = prepared(crystals, reduce, most, elements)
+    sifted = prepared(crystals, reduce, sizes, elements)
     counts = [Counter(symbols(crystal)) for crystal in sifted.results]
     rows = torch.tensor([[float(count[element]) for element in elements] for count in counts])
     return Compact({name: rows}, sifted.kept, sifted.refused)

@@ -17,6 +17,7 @@ from geodrift.domain import Refusal
 from geodrift.errors import InputError
 from geodrift_crystals.lattice import Representation
 from geodrift_crystals.lattice.holohedry import settings
+from geodrift_crystals.sizes import ranges
 from geodrift_crystals.structures import (
     FAILED,
     Unrepresentable,
@@ -51,21 +52,21 @@ class Sifted:
 
 
 def prepared(
-    things: Sequence[Any], reduce: bool, most: int | None = None, known: Collection[str] | None = None
+    things: Sequence[Any], reduce: bool, sizes: Collection[int] | None = None, known: Collection[str] | None = None
 ) -> Sifted:
     """The crystals in the cell that is learned.
 
     Arguments:
         things: pymatgen's structures or ASE's atoms.
         reduce: To the Niggli cell of the primitive lattice.
-        most: Largest number of atoms.
+        sizes: Numbers of atoms that there may be, ascending; all if none are given.
         known: Elements that there may be; all if none are given.
     """
     act = niggli if reduce else right_handed
     blocks = [things[start : start + _BLOCK] for start in range(0, len(things), _BLOCK)]
     parallel = Parallel(n_jobs=-1 if reduce and len(things) >= MANY else 1)
     found = list(chain.from_iterable(parallel(delayed(_moved)(block, act) for block in blocks)))
-    reasons = [result if isinstance(result, str) else _excess(result, most, known) for result in found]
+    reasons = [result if isinstance(result, str) else _excess(result, sizes, known) for result in found]
     kept = [place for place, reason in enumerate(reasons) if not reason]
     refused = [Refusal(place, _name(things[place]), reason) for place, reason in enumerate(reasons) if reason]
     return Sifted([result for place in kept if isinstance(result := found[place], Structure)], kept, refused)
@@ -107,10 +108,10 @@ def _attempt(thing: Any, act: Callable[[Structure], Structure]) -> Structure | s
         return str(error)
 
 
-def _excess(crystal: Structure, most: int | None, known: Collection[str] | None) -> str:
+def _excess(crystal: Structure, sizes: Collection[int] | None, known: Collection[str] | None) -> str:
     """Why a crystal is outside of what a model knows, or nothing."""
-    if most is not None and len(crystal) > most:
-        return f"{len(crystal)} atoms, more than {most}"
+    if sizes is not None and len(crystal) not in sizes:
+        return f"{len(crystal)} atoms, not {ranges(sizes)}"
     strange = [] if known is None else [name for name in symbols(crystal) if name not in known]
     return f"element {strange[0]} is not in the training data" if strange else ""
 

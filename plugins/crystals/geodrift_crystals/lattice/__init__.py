@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from geodrift_crystals.lattice.charts import CHARTS, Chart, Matrix, Parameters, Polar, standard
 from geodrift_crystals.lattice.families import FAMILIES, Family, project
+from geodrift_crystals.lattice.invariant import Invariant
 from geodrift_crystals.lattice.representation import Kind, Representation
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "FAMILIES",
     "Chart",
     "Family",
+    "Invariant",
     "Kind",
     "Matrix",
     "Parameters",

@@ -29,7 +29,7 @@ References:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 import torch
@@ -57,6 +57,10 @@ class Chart(ABC):
     def gram(self, numbers: Tensor, atoms: Tensor) -> Tensor:
         """Their :math:`L L^T`, `(B, 3, 3)`, Å², with gradients that are finite for lattices of any symmetry."""
 
+    def through(self, move: Callable[[Tensor], Tensor], numbers: Tensor, atoms: Tensor) -> Tensor:
+        """The numbers of the lattices that `move` makes of those with these numbers, turned as it finds them."""
+        return self.numbers(move(self.lattice(numbers, atoms)), atoms)
+
 
 class Matrix(Chart):
     """The nine entries in standard orientation, Å."""
@@ -73,6 +77,9 @@ class Matrix(Chart):
     def gram(self, numbers: Tensor, atoms: Tensor) -> Tensor:
         rows = numbers.reshape(-1, 3, 3)
         return rows @ rows.mT
+
+    def through(self, move: Callable[[Tensor], Tensor], numbers: Tensor, atoms: Tensor) -> Tensor:
+        return move(numbers.reshape(-1, 3, 3)).flatten(1)
 
 
 class Polar(Chart):

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from geodrift_crystals.lattice.charts import CHARTS, Chart, Polar
 from geodrift_crystals.lattice.families import FAMILIES, project
+from geodrift_crystals.lattice.invariant import Invariant
 
 Kind = Literal["matrix", "polar", "parameters"]
 FLOOR = 0.01
@@ -82,6 +83,11 @@ class Representation:
             raise TypeError(f"crystal families are subspaces of polar lattices, not of {self.kind}")
         mean, std = self._statistics(z)
         return (project(mean + std * z, FAMILIES[family]) - mean) / std
+
+    def invariant(self, z: Tensor, atoms: Tensor, kept: Invariant) -> Tensor:
+        """The standardised numbers of the nearest lattices that a point group keeps."""
+        mean, std = self._statistics(z.double())
+        return ((self.chart.through(kept, mean + std * z.double(), atoms) - mean) / std).to(z)
 
     def rotated(self, z: Tensor, rotation: Tensor) -> Tensor:
         """The numbers of the lattice :math:`L Q` for rotations `(B, 3, 3)`; only a matrix has other ones."""

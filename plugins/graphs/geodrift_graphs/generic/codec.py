@@ -18,6 +18,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from torch import Tensor
 
 from geodrift.conditioning import Asked, number
+from geodrift.denoiser import Denoise
 from geodrift.domain import Compact, Refusal
 from geodrift.errors import InputError
 from geodrift.layout import Padded
@@ -149,9 +150,9 @@ class Codec(ABC, Generic[Native]):
         """A number of nodes, `()`."""
         return number(name, value)
 
-    def allowed(self, like: State, cond: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """All classes, whatever the number of nodes."""
-        return {}
+    def hold(self, denoise: Denoise, like: State, rng: Streams, cond: Mapping[str, Tensor]) -> Denoise:
+        """The denoiser itself: the number of nodes is that of the shapes."""
+        return denoise
 
     def blank(self, rng: Streams, cond: Mapping[str, Tensor]) -> State:
         """The shapes to generate, one graph for each stream: of `atoms` nodes, or as many as training graphs have.
