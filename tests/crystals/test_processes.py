@@ -78,7 +78,7 @@ def test_annealing_moves_positions_alone() -> None:
     z, t = model.denoiser.process.prior(like, Streams.of(0, 3)), torch.tensor(0.5)
     fast = settings.model_copy(update={"annealing": {"frac": {"slope": 4.0}}})
     with torch.no_grad():
-        slow, quick = (model.guided(chosen, like, {})(z, t) for chosen in (settings, fast))
+        slow, quick = (model.guided(chosen, like, Streams.of(0, 3), {})(z, t) for chosen in (settings, fast))
     torch.testing.assert_close(quick["frac"].v, 3 * slow["frac"].v)
     torch.testing.assert_close(quick["lattice"].x, slow["lattice"].x)
 
