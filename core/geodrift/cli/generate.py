@@ -52,6 +52,7 @@ def generate(
     """Generate samples with a preset or a checkpoint of your own."""
     from geodrift import samples
     from geodrift.choice import Choice
+    from geodrift.cli.progress import stages
     from geodrift.generation import Request
     from geodrift.model import opened
 
@@ -70,7 +71,7 @@ def generate(
     request.check()
     samples.vacate(out, overwrite)
     run = _run(request)
-    with _unhurried():
+    with _unhurried(), stages():
         manifest = run.write(out)
     emit(manifest.model_dump()) if json else _tell(out, manifest)
     if not run.complete:

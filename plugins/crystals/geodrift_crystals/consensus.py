@@ -26,18 +26,20 @@ from geodrift_crystals.metrics.matching import PREDICTION, distances
 from geodrift_crystals.metrics.sameness import known as _known
 
 APART = 0.5
+MANY = 20_000
+"""Pairs of drafts from which on several processes compare them."""
 
 
-def choose(groups: Sequence[Sequence[Structure]], known: Sequence[Structure] = (), jobs: int = 1) -> list[int]:
+def choose(groups: Sequence[Sequence[Structure]], known: Sequence[Structure] = ()) -> list[int]:
     """The place of the best draft in each group.
 
     Arguments:
         groups: Drafts of one crystal each.
         known: Structures to pass over where another draft is left.
-        jobs: Number of processes.
     """
     pairs = [list(combinations(range(len(group)), 2)) for group in groups]
     ends = [[group[pair[end]] for group, part in zip(groups, pairs, strict=True) for pair in part] for end in (0, 1)]
+    jobs = -1 if len(ends[0]) >= MANY else 1
     apart = np.nan_to_num(distances(ends[0], ends[1], PREDICTION, jobs), nan=APART)
     sums = [_sums(len(group), part) for group, part in zip(groups, np.split(apart, _ends(pairs)), strict=True)]
     passed = np.split(_known(list(chain(*groups)), known, jobs), _ends(groups)) if known else [None] * len(groups)
