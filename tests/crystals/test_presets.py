@@ -16,6 +16,7 @@ from geodrift_crystals.metrics.validity import structurally_valid
 NAME = "crystals/perov-csp"
 CUBIC = 221
 EDGE = 3.9  # of strontium titanate in Å
+LARGEST = 8_000_000
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +29,12 @@ def titanates(model: Model) -> list[Structure]:
     return list(model.generate(16, seed=0, formula="SrTiO3"))
 
 
-def test_the_weights_were_trained_as_the_config_says() -> None:
-    written = Checkpoint.open(domain.presets()["perov-csp"]).manifest.config
-    assert settings(NAME).model_dump() == resolve(written, NAME).model_dump()
+@pytest.mark.parametrize("name", domain.presets())
+def test_the_weights_were_trained_as_the_config_says(name: str) -> None:
+    folder = domain.presets()[name]
+    written = Checkpoint.open(folder).manifest.config
+    assert settings(f"crystals/{name}").model_dump() == resolve(written, name).model_dump()
+    assert (folder / "model.safetensors").stat().st_size <= LARGEST
 
 
 def test_a_formula_becomes_perovskites(titanates: list[Structure]) -> None:
@@ -48,6 +52,21 @@ def test_a_sample_does_not_depend_on_the_batch_size(model: Model, titanates: lis
     for one, other in zip(again, titanates, strict=True):
         apart = one.frac_coords - other.frac_coords
         assert abs(apart - apart.round()).max() < 1e-4  # sums of single precision in another order
+
+
+def test_new_perovskites() -> None:
+    """Nearly all are crystals of neutral compositions, all kinds of them, in cells as in the data."""
+    found = load("crystals/perov").generate(64, seed=0)
+    figures = domain.glance(found)
+    assert figures["struct_valid"] >= 0.93
+    assert figures["comp_valid"] >= 0.9
+    assert len({crystal.composition.formula for crystal in found}) > 48
+    assert all(len(crystal) == 5 and 3 < crystal.volume ** (1 / 3) < 6 for crystal in found)
+
+
+def test_new_perovskites_of_a_space_group() -> None:
+    found = load("crystals/perov").generate(8, seed=0, space_group=str(CUBIC))
+    assert all(SpacegroupAnalyzer(c, symprec=0.01).get_space_group_number() == CUBIC for c in found)
 
 
 @pytest.mark.parametrize("formula", ["Sr2Ti2O6", "Sr2TiOXx", "UO2"])
