@@ -25,6 +25,7 @@ from geodrift.likeness import Likeness, Wanted
 from geodrift.likeness import conditions as asked_of
 from geodrift.metric import Metric
 from geodrift.plugins import domain as find
+from geodrift.plugins import entries
 from geodrift.rng import Streams
 from geodrift.sampling import sample
 from geodrift.solvers import solvers
@@ -164,7 +165,7 @@ class Model:
 def preset(name: str, domain: str | None = None) -> tuple[Domain, Path]:
     """The domain and the folder of a preset, named "domain/preset", or "preset" where the domain is known."""
     owner, separator, short = name.rpartition("/")
-    if Path(name).exists() or name.startswith((".", "/")):
+    if name.startswith((".", "/")) or (Path(name).exists() and not _ships(owner or domain, short)):
         raise InputError(f"{name}: neither a preset nor a TOML file (ending in .toml), nor the folder of a checkpoint")
     if not separator and domain is None:
         raise InputError(f'preset "{name}": write it as DOMAIN/{name}, for example graphs/{name}')
@@ -175,6 +176,10 @@ def preset(name: str, domain: str | None = None) -> tuple[Domain, Path]:
     if short not in folders:
         raise unknown(f"preset for {found.name}", short, folders)
     return found, folders[short]
+
+
+def _ships(domain: str | None, preset: str) -> bool:
+    return domain in entries() and preset in find(domain).presets()
 
 
 def settings(name: str, domain: str | None = None, changes: Sequence[str] = ()) -> Config:

@@ -219,3 +219,14 @@ def test_drafts_that_cannot_be_ranked_are_refused(
         result = generate(tmp_path / "out", *asked)
         assert (result.code, result.message) == (2, f"geodrift: {told}")
         assert not list((tmp_path / "out").glob("*"))
+
+
+def test_a_folder_of_its_name_does_not_hide_a_preset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("qm9", "qm", "graphs"):
+        (tmp_path / name).mkdir()
+    assert command("info", "graphs/qm9").code == 0
+    assert command("generate", "graphs", "--preset", "qm9", "-n", 1, "--steps", 1, "--out", "qm9").code == 0
+    result = command("generate", "graphs", "--preset", "qm", "--out", "out")
+    assert result.code == 2
+    assert result.message.startswith("geodrift: qm: neither a preset nor")
