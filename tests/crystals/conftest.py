@@ -79,6 +79,14 @@ def skewed(seed: int, elements: tuple[str, ...] = ("Si", "O", "O", "C", "N")) ->
     return Structure(lattice, list(elements), places)
 
 
+@pytest.fixture(scope="module")
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache of fingerprints and distances that a module shares with no other."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GEODRIFT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def crystals() -> list[Structure]:
     """The domain's examples and some crystals without symmetry."""

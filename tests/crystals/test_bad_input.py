@@ -12,12 +12,7 @@ import pytest
 from geodrift.testing.command import Result, command
 from geodrift_crystals import domain
 
-
-@pytest.fixture(scope="module", autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GEODRIFT_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def refused(result: Result) -> str:

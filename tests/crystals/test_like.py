@@ -17,14 +17,9 @@ from geodrift_crystals import domain
 from geodrift_crystals.codec import CrystalCodec
 from geodrift_crystals.files import read, samples
 
+pytestmark = pytest.mark.usefixtures("own_cache")
+
 NAMES = ["NaCl", "CsCl", "SrTiO3", "ZnS", "C"]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GEODRIFT_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 def figures(result: Result) -> dict[str, dict[str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -21,15 +20,10 @@ from geodrift_crystals.metrics import prediction
 from geodrift_crystals.metrics.validity import structurally_valid
 from geodrift_crystals.structures import failed
 
+pytestmark = pytest.mark.usefixtures("own_cache")
+
 CSP = {"task": "csp"}
 PLACES = np.array([[0.5, 0.5, 0.5], [0, 0, 0], [0.5, 0, 0], [0, 0.5, 0], [0, 0, 0.5]])
-
-
-@pytest.fixture(scope="module", autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GEODRIFT_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 def perovskite(a: str, b: str, scale: float = 0.0, seed: int = 0, x: str = "O") -> Structure:

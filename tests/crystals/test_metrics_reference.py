@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 import warnings
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -22,15 +21,10 @@ from geodrift_crystals.evaluation import evaluate
 from geodrift_crystals.metrics import energy, generation
 from geodrift_crystals.metrics.charges import plausible
 
+pytestmark = pytest.mark.usefixtures("own_cache")
+
 METALS = [("Ca", "Ti"), ("Sr", "Zr"), ("Ba", "Hf"), ("La", "Al"), ("K", "Ta"), ("Na", "Nb")]
 PLACES = np.array([[0.5, 0.5, 0.5], [0, 0, 0], [0.5, 0, 0], [0, 0.5, 0], [0, 0, 0.5]])
-
-
-@pytest.fixture(scope="module", autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GEODRIFT_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 def perovskite(a: str, b: str, scale: float, seed: int, x: str = "O") -> Structure:
