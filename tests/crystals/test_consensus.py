@@ -57,6 +57,13 @@ def test_broken_drafts_are_never_chosen(known: list[Structure]) -> None:
         assert choose([[one, turned(0.0), turned(0.02), other]], known)[0] in (1, 2)
 
 
+def test_a_broken_draft_is_worse_than_one_that_agrees_with_none() -> None:
+    """Also of different compositions, and than a known one; of broken ones the first."""
+    broken, whole = perovskite(edge=0.5), perovskite("Ca")
+    assert choose([[broken, perovskite(), whole], [broken, whole]]) == [1, 1]
+    assert choose([[broken, whole], [broken, broken]], [whole]) == [1, 0]
+
+
 def test_any_order_gives_the_same_crystal(drafts: list[Structure]) -> None:
     for seed in range(5):
         order = np.random.default_rng(seed).permutation(len(drafts))

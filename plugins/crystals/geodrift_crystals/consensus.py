@@ -6,7 +6,8 @@ With the distance :math:`d` of two structures under the matcher of structure pre
 .. math:: \arg\min_i \sum_j d(x_i, x_j),
 
 the best single answer to a question whose error is :math:`d` itself, as in minimum Bayes risk decoding. Drafts that are
-structures known already are passed over: who asks for another form of a compound says which ones there are.
+structures known already are passed over, for who asks for another form of a compound says which ones there are, and so
+are, before all others, those with atoms on top of each other.
 
 References:
     | Minimum Bayes-Risk Decoding for Statistical Machine Translation (Kumar & Byrne, 2004),
@@ -24,6 +25,7 @@ from pymatgen.core import Structure
 
 from geodrift_crystals.metrics.matching import PREDICTION, distances
 from geodrift_crystals.metrics.sameness import known as _known
+from geodrift_crystals.metrics.validity import structurally_valid
 
 APART = 0.5
 MANY = 20_000
@@ -42,8 +44,10 @@ def choose(groups: Sequence[Sequence[Structure]], known: Sequence[Structure] = (
     jobs = -1 if len(ends[0]) >= MANY else 1
     apart = np.nan_to_num(distances(ends[0], ends[1], PREDICTION, jobs), nan=APART)
     sums = [_sums(len(group), part) for group, part in zip(groups, np.split(apart, _ends(pairs)), strict=True)]
-    passed = np.split(_known(list(chain(*groups)), known, jobs), _ends(groups)) if known else [None] * len(groups)
-    return [_least(total, old) for total, old in zip(sums, passed, strict=True)]
+    drafts = list(chain(*groups))
+    faults = 2 * ~np.array([structurally_valid(draft) for draft in drafts], bool) + _known(drafts, known, jobs)
+    parts = np.split(faults, _ends(groups))
+    return [int(np.lexsort((total, part))[0]) for total, part in zip(sums, parts, strict=True)]
 
 
 def _ends(parts: Sequence[Sequence[object]]) -> NDArray[np.int64]:
@@ -56,7 +60,3 @@ def _sums(count: int, apart: NDArray[np.float64]) -> NDArray[np.float64]:
     matrix[np.triu_indices(count, 1)] = apart
     total: NDArray[np.float64] = matrix.sum(0) + matrix.sum(1)
     return total
-
-
-def _least(total: NDArray[np.float64], old: NDArray[np.bool_] | None) -> int:
-    return int(np.argmin(total if old is None or old.all() else np.where(old, np.inf, total)))
