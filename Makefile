@@ -31,13 +31,13 @@ clean:
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/demo.stamp: pyproject.toml constraints.txt | $(BIN)/python
-	@echo "Installing geodrift[graphs,crystals] into $(VENV) (some minutes the first time)"
-	$(INSTALL) ".[graphs,crystals]"
+	@echo "Installing geodrift[graphs,crystals,mri3d] into $(VENV) (some minutes the first time)"
+	$(INSTALL) ".[graphs,crystals,mri3d]"
 	@touch $@
 
 $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(BIN)/python
-	@echo "Installing geodrift[graphs,crystals,parquet,dev] into $(VENV) (some minutes the first time)"
-	$(INSTALL) ".[graphs,crystals,parquet,dev]"
+	@echo "Installing geodrift[graphs,crystals,mri3d,parquet,dev] into $(VENV) (some minutes the first time)"
+	$(INSTALL) ".[graphs,crystals,mri3d,parquet,dev]"
 	@touch $@ $(VENV)/demo.stamp
 
 $(BIN)/python:
