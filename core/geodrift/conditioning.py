@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from geodrift.errors import InputError
+from geodrift.layout import trailing
 from geodrift.rng import Streams
 
 Asked = float | str
@@ -72,7 +73,7 @@ def drop(cond: Mapping[str, Tensor], probability: float, rng: Streams, kept: Col
     """Forget conditions of samples, as guidance asks of training, so that any of them may be asked for alone.
 
     Arguments:
-        cond: Conditions, `(B,)` each.
+        cond: Conditions, `(B,)` each, or with more axes.
         probability: That a sample forgets all its conditions; of the other samples, each condition is forgotten with
             the same probability once more where there are several.
         rng: One stream for each sample.
@@ -81,11 +82,12 @@ def drop(cond: Mapping[str, Tensor], probability: float, rng: Streams, kept: Col
     free = {name: value for name, value in cond.items() if name not in kept}
     if not free or probability == 0:
         return dict(cond)
-    chances = rng.uniform(torch.stack(list(free.values()), -1)[..., :1].expand(-1, 1 + len(free)))
+    first = next(iter(free.values()))
+    chances = rng.uniform(first.new_empty(len(first), 1 + len(free)))
     forget = chances < probability
     gone = forget[:, :1] | forget[:, 1:] & (len(free) > 1)
     dropped = {
-        name: torch.where(lost, torch.full_like(value, torch.nan), value)
+        name: torch.where(trailing(lost, value), torch.nan, value)
         for (name, value), lost in zip(free.items(), gone.unbind(-1), strict=True)
     }
     return {**cond, **dropped}

@@ -72,9 +72,9 @@ class Codec(Protocol):
         """Conditions that hold by construction, such as a number of atoms."""
 
     def ask(self, name: str, value: Asked) -> Tensor:
-        """What is asked of one sample by an exact condition, of any shape; `InputError` for what cannot be had.
+        """What a condition asks of one sample, of any shape; `InputError` for what cannot be had.
 
-        A codec whose `exact` is empty is never asked.
+        A codec without conditions is never asked; for a plain number there is `geodrift.conditioning.number`.
         """
 
     def hold(self, denoise: Denoise, like: State, rng: Streams, cond: Mapping[str, Tensor]) -> Denoise:

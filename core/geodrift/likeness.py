@@ -14,7 +14,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from geodrift.conditioning import Asked, number
+from geodrift.conditioning import Asked
 from geodrift.domain import Codec, Domain, Refusal
 from geodrift.errors import InputError, unknown
 
@@ -53,7 +53,7 @@ def conditions(codec: Codec, numbers: range, values: Wanted) -> dict[str, Tensor
 def _values(codec: Codec, name: str, value: Asked | Rows, numbers: range) -> Tensor:
     if isinstance(value, Rows):
         return value.at(numbers)
-    one = (number if name in codec.scales else codec.ask)(name, value)
+    one = codec.ask(name, value)
     return one.expand(len(numbers), *one.shape)
 
 

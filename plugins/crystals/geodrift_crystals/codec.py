@@ -20,7 +20,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pymatgen.core import Lattice, Structure
 from torch import Tensor
 
-from geodrift.conditioning import Asked
+from geodrift.conditioning import Asked, number
 from geodrift.denoiser import Denoise
 from geodrift.domain import Compact
 from geodrift.errors import InputError
@@ -149,12 +149,12 @@ class CrystalCodec:
         return state.replace({"frac": torch.where(moved >= 1, 0.0, moved)}), cond
 
     def ask(self, name: str, value: Asked) -> Tensor:
-        """What an exact condition asks of one sample, as its file in `conditions` says.
+        """What a condition asks of one sample, an exact one as its file in `conditions` says.
 
         Raises:
             InputError: When it does not parse, or asks for what the model does not know.
         """
-        return ASKING[name](value, self.elements)
+        return ASKING[name](value, self.elements) if name in ASKING else number(name, value)
 
     def alike(self, objects: Sequence[Structure]) -> Compact:
         """The formulas of these crystals, as exact conditions; those that the model does not know are refused."""

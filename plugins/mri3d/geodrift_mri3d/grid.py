@@ -34,12 +34,14 @@ class Grid:
     @classmethod
     def of(cls, image: SpatialImage) -> Self:
         """The grid of an image whose axes are right, anterior and superior."""
-        return cls(tuple(image.shape[:3]), tuple(float(size) for size in image.header.get_zooms()[:3]))
+        (x, y, z), (a, b, c) = image.shape[:3], image.header.get_zooms()[:3]
+        return cls((x, y, z), (float(a), float(b), float(c)))
 
     @property
     def extent(self) -> NDArray[np.float64]:
         """The length of each side, mm."""
-        return np.array(self.shape) * np.array(self.spacing)
+        sides: NDArray[np.float64] = np.array(self.shape) * np.array(self.spacing)
+        return sides
 
     @property
     def affine(self) -> NDArray[np.float64]:
