@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from geodrift_mri3d.grid import Grid
 from geodrift_mri3d.volume import CONDITIONS, LABELS, NAME, volume
 
-GRID = Grid((16, 20, 16), (10.0, 10.0, 10.0))
+GRID = Grid((16, 24, 16), (10.0, 8.0, 10.0))
 INTENSITIES = np.array([-1.0, -0.6, 0.1, 0.8])  # of background, CSF, grey and white matter
 
 

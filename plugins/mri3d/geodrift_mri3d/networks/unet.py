@@ -6,11 +6,13 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from geodrift.errors import InputError
 from geodrift.registry import Count
 from geodrift_mri3d.networks.body import Body, networks
 
@@ -22,13 +24,16 @@ class UNet(Body):
     """A U-Net with attention at its lowest level.
 
     Arguments:
-        inputs, outputs, told: Channels in and out, and numbers known of a subject.
+        inputs, outputs, told, places: Channels in and out, numbers known of a subject, places along each axis.
         channels: Of each level; each level has half the side of the one before.
         attention: Levels with attention, by default the last.
         blocks: Residual blocks at each level.
         head: Channels of an attention head.
         groups: Of the group normalisation.
         recompute: Compute activations again for the gradient instead of keeping them: less memory, a third more time.
+
+    Raises:
+        InputError: When the sides cannot be halved as often as there are levels.
     """
 
     def __init__(
@@ -36,6 +41,7 @@ class UNet(Body):
         inputs: int,
         outputs: int,
         told: int,
+        places: Sequence[int],
         channels: list[Count] | None = None,
         attention: list[bool] | None = None,
         blocks: Count = 1,
@@ -47,6 +53,8 @@ class UNet(Body):
         from monai.networks.nets.diffusion_model_unet import DiffusionModelUNet
 
         widths = channels or [64, 96]
+        if any(side % 2 ** (len(widths) - 1) for side in places):
+            raise InputError(f"network.channels: {len(widths)} levels cannot halve the sides {tuple(places)}; use fewer")
         net: Any = DiffusionModelUNet(
             spatial_dims=3,
             in_channels=inputs,

@@ -1,0 +1,96 @@
+"""Moved volumes: what each setting does, and that labels go along."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from geodrift.rng import Streams
+from geodrift_mri3d.augmentation import Augmentation
+
+STILL = {"mirror": 0.0, "rotation": 0.0, "scaling": 0.0, "shift": 0.0, "elastic": 0.0, "bias": 0.0}
+SPACING = (2.0, 3.0, 4.0)
+SHAPE = (24, 20, 16)
+
+
+def blob(x: float, y: float, z: float, width: float = 6.0) -> Tensor:
+    """A Gaussian at a place, mm from the middle, in [-1, 1]."""
+    sides = [(torch.arange(n) - (n - 1) / 2) * size for n, size in zip(SHAPE, SPACING, strict=True)]
+    places = torch.stack(torch.meshgrid(*sides, indexing="ij"))
+    away = ((places - torch.tensor([x, y, z])[:, None, None, None]) ** 2).sum(0)
+    return 2 * torch.exp(-away / (2 * width**2)) - 1
+
+
+def centroid(volume: Tensor) -> Tensor:
+    """The middle of the intensities, mm."""
+    sides = [(torch.arange(n) - (n - 1) / 2) * size for n, size in zip(SHAPE, SPACING, strict=True)]
+    weight = (volume + 1) / 2
+    return torch.stack([(weight * g).sum() / weight.sum() for g in torch.meshgrid(*sides, indexing="ij")])
+
+
+def moved(volumes: Tensor, labels: Tensor | None = None, **settings: float) -> tuple[Tensor, Tensor | None]:
+    return Augmentation(**(STILL | settings))(volumes, SPACING, Streams.of(0, len(volumes)), labels)
+
+
+def test_nothing_asked_is_nothing_moved() -> None:
+    volumes = torch.rand(3, *SHAPE) * 2 - 1
+    torch.testing.assert_close(moved(volumes)[0], volumes, atol=1e-5, rtol=0)
+
+
+def test_mirroring_exchanges_left_and_right() -> None:
+    volumes = torch.rand(2, *SHAPE) * 2 - 1
+    torch.testing.assert_close(moved(volumes, mirror=1.0)[0], volumes.flip(1), atol=1e-4, rtol=0)
+
+
+def test_shifts_are_in_millimetres() -> None:
+    volumes = blob(0, 0, 0).expand(400, *SHAPE)
+    found = torch.stack([centroid(volume) for volume in moved(volumes, shift=2.0)[0]])
+    assert found.std(0).tolist() == pytest.approx([2.0] * 3, rel=0.15)
+    assert found.mean(0).abs().max() < 0.4
+
+
+def test_rotations_keep_distances_in_millimetres() -> None:
+    volumes = blob(8, 0, 0, 4).expand(200, *SHAPE)
+    found = torch.stack([centroid(volume) for volume in moved(volumes, rotation=10.0)[0]])
+    assert found.norm(dim=1).tolist() == pytest.approx([8.0] * 200, abs=0.1)
+    across = torch.atan2(found[:, 1:].abs(), found[:, :1])
+    assert float(across.std()) > math.radians(4)
+
+
+def test_scaling_moves_along_each_axis() -> None:
+    volumes = blob(8, 9, 8).expand(300, *SHAPE)
+    found = torch.stack([centroid(volume) for volume in moved(volumes, scaling=0.05)[0]])
+    assert torch.log(found / torch.tensor([8.0, 9.0, 8.0])).std(0).tolist() == pytest.approx([0.05] * 3, rel=0.2)
+
+
+def test_labels_go_along() -> None:
+    volumes = torch.stack([blob(4, 0, 0, 15), blob(0, -4, 3, 15)])
+    labels = (volumes > 0).to(torch.uint8)
+    seen, with_them = moved(volumes, labels, mirror=1.0, rotation=15.0, shift=1.0, elastic=2.0)
+    assert with_them is not None
+    assert with_them.dtype == torch.uint8
+    both = (seen > 0) & (with_them > 0)
+    assert 2 * both.sum() / ((seen > 0).sum() + (with_them > 0).sum()) > 0.92
+
+
+def test_a_bias_field_is_smooth_and_of_its_size() -> None:
+    flat = torch.zeros(200, *SHAPE)
+    light = torch.log((moved(flat, bias=0.05)[0] + 1) / 1)
+    assert float(light[:, 0, 0, 0].std()) == pytest.approx(0.05, rel=0.2)  # a knot
+    assert float(light.diff(dim=1).abs().max()) < 0.05
+
+
+def test_a_sample_does_not_depend_on_its_batch() -> None:
+    volumes, settings = torch.rand(3, *SHAPE) * 2 - 1, Augmentation()
+    together, _ = settings(volumes, SPACING, Streams.of(4, 3))
+    alone, _ = settings(volumes[1:2], SPACING, Streams.of(4, torch.tensor([1])))
+    torch.testing.assert_close(together[1:2], alone)
+
+
+def test_intensities_stay_in_their_range() -> None:
+    seen, _ = Augmentation(bias=0.5)(torch.rand(4, *SHAPE) * 2 - 1, SPACING, Streams.of(0, 4))
+    assert seen.min() >= -1
+    assert seen.max() <= 1
