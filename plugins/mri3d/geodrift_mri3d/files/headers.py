@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from nibabel import Nifti1Header, Nifti2Header
-from nibabel.freesurfer.mghformat import DATA_OFFSET, MGHError, MGHHeader
+from nibabel.freesurfer.mghformat import DATA_OFFSET, MGHError, MGHHeader, header_dtype
 from nibabel.openers import ImageOpener
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
@@ -86,7 +86,7 @@ def _nifti(path: Path, start: bytes) -> Header:
     kind = sizes.get(start[:4])
     if kind is None or len(start) < kind.sizeof_hdr:
         raise InputError(f"{path}: not a NIfTI file, or cut off within its header; give .nii, .nii.gz or .mgz")
-    found = kind(start[: kind.sizeof_hdr], check=False)
+    found = kind(start[: kind.sizeof_hdr], check=False)  # type: ignore[no-untyped-call]
     if not bytes(found["magic"]).startswith((b"n+1", b"n+2")):
         raise InputError(f"{path}: voxels are not in the same file (Analyze or .hdr and .img); convert it to .nii.gz")
     unit = int(found["xyzt_units"]) & 7
@@ -107,7 +107,7 @@ def _nifti(path: Path, start: bytes) -> Header:
 
 
 def _mgh(start: bytes) -> Header:
-    found = MGHHeader(start[: MGHHeader._hdrdtype.itemsize])
+    found = MGHHeader(start[: header_dtype.itemsize])
     placed = int.from_bytes(start[28:30], "big") == 1
     return Header(
         shape=tuple(map(int, found.get_data_shape())),

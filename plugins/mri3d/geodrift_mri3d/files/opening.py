@@ -105,14 +105,14 @@ class Recoded:
         return np.dtype(np.uint8)
 
     def __getitem__(self, place: Any) -> NDArray[Any]:
-        return np.asarray(self)[place]
+        return np.asarray(np.asarray(self)[place])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         values, places = np.unique(np.asarray(self.stored), return_inverse=True)
         if not set(values.tolist()) <= set(_TISSUES):
             raise ValueError(f"label {next(v for v in values.tolist() if v not in _TISSUES):g} is no tissue of BIDS")
         table = np.array([_TISSUES[value] for value in values.tolist()], np.uint8)
-        return table[places].reshape(self.shape).astype(dtype or np.uint8)
+        return np.asarray(table[places].reshape(self.shape), dtype or np.uint8)
 
 
 def _header(path: Path, limit: int) -> Header:

@@ -1,7 +1,7 @@
 r"""Which images are wanted.
 
-`subjects` is "held-out", "training" or a pattern of names such as `IXI0*`. Another key is a column of the table, and its
-value the one wanted. `rows` is a range such as "0:24" of what all others leave, sorted by name.
+`subjects` is "held-out", "training" or a pattern of names such as `IXI0*`. Another key is a column of the table, and
+its value the one wanted. `rows` is a range such as "0:24" of what all others leave, sorted by name.
 """
 
 from __future__ import annotations

@@ -39,4 +39,4 @@ def centre(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     """The middle of the box around a mask, in voxels `(3,)`; that of the image where the mask is empty."""
     box = ndimage.find_objects(mask.astype(np.uint8))
     ends = [(side.start, side.stop) for side in box[0]] if box else [(0, side) for side in mask.shape]
-    return (np.array(ends).sum(1) - 1) / 2
+    return np.asarray((np.array(ends).sum(1) - 1) / 2)

@@ -101,4 +101,4 @@ def _whole(factor: Any) -> Any:
 
 
 def _triangle(place: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.maximum(1 - np.abs(place), 0)
+    return np.asarray(np.maximum(1 - np.abs(place), 0))
