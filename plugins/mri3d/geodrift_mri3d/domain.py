@@ -51,8 +51,10 @@ class Brains:
 
     def write(self, objects: Sequence[Any], folder: Path, formats: Sequence[str] = ()) -> list[Path]:
         from geodrift_mri3d.files import write
+        from geodrift_mri3d.report.pictures import mosaic
 
-        return write(objects, folder)
+        shown = [image for image in objects if FAILED not in image.extra]
+        return [*write(objects, folder), *([mosaic(shown, folder)] if shown else [])]
 
     def answering(self, sample: Any, thing: Any, place: int) -> Any:
         told = {CONDITIONS: dict(conditions(thing)), "like": name(thing, str(place))}

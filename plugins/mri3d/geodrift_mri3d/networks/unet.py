@@ -54,7 +54,9 @@ class UNet(Body):
 
         widths = channels or [64, 96]
         if any(side % 2 ** (len(widths) - 1) for side in places):
-            raise InputError(f"network.channels: {len(widths)} levels cannot halve the sides {tuple(places)}; use fewer")
+            raise InputError(
+                f"network.channels: {len(widths)} levels cannot halve the sides {tuple(places)}; use fewer"
+            )
         net: Any = DiffusionModelUNet(
             spatial_dims=3,
             in_channels=inputs,

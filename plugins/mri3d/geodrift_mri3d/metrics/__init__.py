@@ -1,0 +1,1 @@
+"""Figures of sets of volumes, a noun a file."""

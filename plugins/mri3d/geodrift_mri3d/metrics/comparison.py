@@ -1,0 +1,125 @@
+"""Figures of samples against a reference, each beside what real subjects reach."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geodrift.metric import Better, Metric, distance
+from geodrift_mri3d.metrics import anatomy
+from geodrift_mri3d.metrics.appearance import intensity_distance, spectral_distance
+from geodrift_mri3d.metrics.discrepancy import Discrepancy, cubic, gaussian, mixed
+from geodrift_mri3d.metrics.floors import Floors
+from geodrift_mri3d.metrics.frechet import frechet
+from geodrift_mri3d.metrics.settings import Settings
+from geodrift_mri3d.metrics.summary import Summary
+from geodrift_mri3d.tissue import TISSUES
+
+Floats = NDArray[np.float64]
+
+_RESAMPLES = 200
+_TESTED = 1000  # permutations of the kernel test
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Samples, a reference and pairs of real sets.
+
+    Arguments:
+        samples, reference: What is compared.
+        floors: Pairs of real sets of the same sizes.
+        settings: Of the evaluation.
+        rng: Of bootstraps and tests.
+    """
+
+    samples: Summary
+    reference: Summary
+    floors: Floors
+    settings: Settings
+    rng: np.random.Generator
+
+    def figures(self) -> Iterator[Metric]:
+        """All of them."""
+        yield from self._kernel("kid", lambda x, y: _kid(x.features, y.features))
+        yield self._distance("fid", lambda x, y: frechet(x.features, y.features))
+        bandwidths = gaussian(self.reference.coarse)
+        yield from self._kernel("mmd", lambda x, y: _mmd(x.coarse, y.coarse, bandwidths))
+        yield self._distance("spectrum", _spectral)
+        yield self._distance("intensity_w1", _intensities)
+        yield from self._tissues()
+
+    def _kernel(self, name: str, build: Callable[[Summary, Summary], Discrepancy]) -> Iterator[Metric]:
+        """The unbiased figure, and the biased one as a multiple of that between real sets."""
+        found = build(self.samples, self.reference)
+        weights = self.rng.multinomial(len(self.samples), np.full(len(self.samples), 1 / len(self.samples)), _RESAMPLES)
+        draws = found.resampled(weights / len(self.samples))
+        p = found.p_value(_TESTED, self.rng)
+        told = f"p = {p:.3g}, {_TESTED} permutations; {self.floors.protocol}"
+        real = [build(*pair) for pair in self.floors.pairs]
+        floor = float(np.mean([pair.unbiased for pair in real])) if real else None
+        value = distance(name, found.unbiased, len(self.samples), draws, floor)
+        yield replace(value, protocol=told)
+        if real:
+            base = float(np.mean([pair.biased for pair in real]))
+            ratio = distance(f"{name}_ratio", found.biased / base, len(self.samples), draws / base, 1.0)
+            yield replace(ratio, protocol="biased figure by the mean biased one of real sets of the same sizes")
+
+    def _distance(self, name: str, figure: Callable[[Summary, Summary], float]) -> Metric:
+        rows = self.rng.integers(len(self.samples), size=(_RESAMPLES // 4, len(self.samples)))
+        draws = np.array([figure(self.samples.take(chosen), self.reference) for chosen in rows])
+        value = figure(self.samples, self.reference)
+        found = distance(name, value, len(self.samples), draws, self.floors.mean(figure))
+        return replace(found, protocol=self.floors.protocol)
+
+    def _tissues(self) -> Iterator[Metric]:
+        """Cohen's d of each tissue's volume, the distance of its distributions, and both tests, corrected together."""
+        ours, theirs = self.samples.millilitres, self.reference.millilitres
+        pairs = [
+            anatomy.p_values(x, y, self.settings.permutations, self.rng) for x, y in zip(ours.T, theirs.T, strict=True)
+        ]
+        corrected = anatomy.holm(np.array(pairs).flatten()).reshape(-1, 2)
+        for place, tissue in enumerate(TISSUES):
+            name, protocol = (
+                tissue.lower(),
+                f"{self.settings.permutations} permutations, Holm over {corrected.size} tests",
+            )
+            for kind, figure, p in zip(("d", "ks"), (_size, _apart), corrected[place], strict=True):
+                found = self._tissue(f"{name}_{kind}", place, figure)
+                yield replace(found, protocol=f"p = {p:.3g} ({protocol}); {self.floors.protocol}")
+                yield Metric(
+                    f"{name}_{kind}_p", float(p), len(ours), float(p), float(p), None, Better.HIGHER, {}, protocol
+                )
+
+    def _tissue(self, name: str, place: int, figure: Callable[[Floats, Floats], float]) -> Metric:
+        ours, theirs = self.samples.millilitres[:, place], self.reference.millilitres[:, place]
+        rows = self.rng.integers(len(ours), size=(_RESAMPLES, len(ours)))
+        draws = np.array([figure(ours[chosen], theirs) for chosen in rows])
+        floor = self.floors.mean(lambda x, y: figure(x.millilitres[:, place], y.millilitres[:, place]))
+        return distance(name, figure(ours, theirs), len(ours), draws, floor)
+
+
+def _kid(x: Floats, y: Floats) -> Discrepancy:
+    return Discrepancy(cubic(x, x), cubic(y, y), cubic(x, y))
+
+
+def _mmd(x: Floats, y: Floats, bandwidths: tuple[float, ...]) -> Discrepancy:
+    return Discrepancy(mixed(x, x, bandwidths), mixed(y, y, bandwidths), mixed(x, y, bandwidths))
+
+
+def _size(x: Floats, y: Floats) -> float:
+    return abs(float(anatomy.cohens_d(x, y)))
+
+
+def _apart(x: Floats, y: Floats) -> float:
+    return float(anatomy.kolmogorov_smirnov(x, y))
+
+
+def _spectral(x: Summary, y: Summary) -> float:
+    return spectral_distance(x.spectra, y.spectra)
+
+
+def _intensities(x: Summary, y: Summary) -> float:
+    return intensity_distance(x.quantiles, y.quantiles)
