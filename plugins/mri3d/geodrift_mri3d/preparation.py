@@ -116,6 +116,8 @@ def _read(image: SpatialImage) -> NDArray[np.float32]:
     try:
         with np.errstate(over="ignore"):
             return np.asarray(image.dataobj).astype(np.float32)
+    except InputError:
+        raise
     except (OSError, EOFError, ValueError, zlib.error, MemoryError) as error:
         raise InputError(f"{_place(image)}: voxels cannot be read: {_line(error)}; copy the file again") from None
 

@@ -21,6 +21,7 @@ from nibabel import Nifti1Header, Nifti2Header
 from nibabel.freesurfer.mghformat import DATA_OFFSET, MGHError, MGHHeader, header_dtype
 from nibabel.openers import ImageOpener
 from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
 from geodrift.errors import InputError
@@ -68,7 +69,13 @@ def header(path: Path) -> Header:
     try:
         with np.errstate(all="ignore"):
             return _mgh(start) if path.suffix == ".mgz" else _nifti(path, start)
-    except (HeaderDataError, MGHError, KeyError, ValueError, OverflowError) as error:
+    except InputError:
+        raise
+    except KeyError as error:
+        raise InputError(
+            f"{path}: wrong header: {error.args[0]} is no kind of numbers; export the file again"
+        ) from None
+    except (HeaderDataError, WrapStructError, MGHError, ValueError, OverflowError) as error:
         raise InputError(f"{path}: wrong header: {' '.join(str(error).split())[:120]}; export the file again") from None
 
 

@@ -82,7 +82,7 @@ def labelled(image: Nifti1Image, path: Path, limit: int = LIMIT) -> Nifti1Image:
 
 @dataclass(frozen=True)
 class Recoded:
-    """Labels of BIDS as ours, when they are asked for.
+    """Labels of BIDS as ours, when they are asked for; `InputError` for one that is no tissue.
 
     Arguments:
         stored: The labels of the file.
@@ -109,8 +109,12 @@ class Recoded:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         values, places = np.unique(np.asarray(self.stored), return_inverse=True)
-        if not set(values.tolist()) <= set(_TISSUES):
-            raise ValueError(f"label {next(v for v in values.tolist() if v not in _TISSUES):g} is no tissue of BIDS")
+        strange = next((value for value in values.tolist() if value not in _TISSUES), None)
+        if strange is not None:
+            place = self.stored.file_like
+            raise InputError(
+                f"{place}: label {strange:g} is no tissue of BIDS; write 0 to 3 in a file NAME_tissue.nii.gz"
+            )
         table = np.array([_TISSUES[value] for value in values.tolist()], np.uint8)
         return np.asarray(table[places].reshape(self.shape), dtype or np.uint8)
 

@@ -85,7 +85,7 @@ def table(path: Path, key: str = ID) -> Table:
     found: dict[str, Row] = {}
     for line, texts, long in lines:
         name = texts.pop(key, "")
-        row = _row(path, line, texts, numeric, long)
+        row = _row(f"{path}: line {line} ({name})", line, texts, numeric, long)
         first = found.get(name)
         found[name] = _twice(path, name, first, row) if first and first.texts != row.texts else row
     return Table(path, columns, found)
@@ -95,14 +95,14 @@ def _twice(path: Path, name: str, first: Row, second: Row) -> Row:
     return Row(second.line, {}, {}, f"{path}: lines {first.line} and {second.line} differ about {name}; keep one")
 
 
-def _row(path: Path, line: int, texts: Mapping[str, str], numeric: set[str], long: bool) -> Row:
+def _row(place: str, line: int, texts: Mapping[str, str], numeric: set[str], long: bool) -> Row:
     problem = "more values than columns; correct the tabs" if long else ""
     values: dict[str, Value] = {}
     for name, text in texts.items():
         number = _number(text) if name in numeric else None
         values[name] = text if number is None else number
         problem = problem or (_problem(name, text, number) if name in numeric else "")
-    return Row(line, texts, values, f"{path}: line {line}: {problem}" if problem else "")
+    return Row(line, texts, values, f"{place}: {problem}" if problem else "")
 
 
 def _problem(name: str, text: str, number: float | None) -> str:
