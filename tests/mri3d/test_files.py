@@ -74,7 +74,7 @@ def test_a_folder_without_that_mark_stands_for_all_that_are_no_labels(saved: Sav
     assert names(tmp_path) == ["a", "b"]
 
 
-def test_a_bids_tree(saved: Saved, table: Tabled, tmp_path: Path) -> None:
+def test_a_bids_tree(saved: Saved, table: Tabled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for where in ("sub-01/ses-1", "sub-01/ses-2", "sub-02"):
         stem = "_".join(Path(where).parts)
         saved(f"{where}/anat/{stem}_T1w.nii.gz")
@@ -98,6 +98,8 @@ def test_a_bids_tree(saved: Saved, table: Tabled, tmp_path: Path) -> None:
     one = read(tmp_path / "sub-02" / "anat" / "sub-02_T1w.nii.gz").objects[0]
     assert one.extra[CONDITIONS] == {"sex": "M"}
     assert LABELS in one.extra
+    monkeypatch.chdir(tmp_path / "sub-02")
+    assert LABELS in read(Path("anat/sub-02_T1w.nii.gz")).objects[0].extra
 
 
 def test_labels_of_bids_that_are_no_tissue_are_refused_when_read(saved: Saved) -> None:
@@ -163,6 +165,8 @@ def test_wishes_that_cannot_be_met(where: dict[str, str], said: str, saved: Save
     with pytest.raises(InputError, match=said) as error:
         read(folder, where)
     assert "\n" not in str(error.value)
+    with pytest.raises(InputError, match="where: a table of keys and values, not 'held-out'"):
+        read(folder, "held-out")  # type: ignore[arg-type]
 
 
 def test_samples_come_back_as_they_were_written(tmp_path: Path) -> None:

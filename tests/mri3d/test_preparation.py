@@ -164,3 +164,13 @@ def test_real_brains_are_prepared_in_a_moment(shared_data: Path) -> None:
         lost = np.abs(np.bincount(tissue.ravel(), minlength=4)[2:] * 8 / np.bincount(before.ravel())[2:] - 1)
         assert lost.max() < 0.12  # grey and white matter keep their volumes
         assert numbers(small)[tissue == 3].mean() > numbers(small)[tissue == 2].mean() + 0.2
+
+
+def test_an_image_of_the_same_box_is_averaged_where_it_is() -> None:
+    data = np.random.default_rng(0).random((20, 24, 16), dtype=np.float32)
+    data[:8] = 0  # a brain that is not in the middle
+    fine = Grid((20, 24, 16), (2.0, 2.0, 2.0))
+    found = prepared(volume(data, fine.affine), Grid((10, 12, 8), (4.0, 4.0, 4.0)))
+    blocks = data.reshape(10, 2, 12, 2, 8, 2).mean((1, 3, 5))
+    assert np.corrcoef(np.asarray(found.dataobj).ravel(), blocks.ravel())[0, 1] > 0.999
+    np.testing.assert_allclose(found.affine, Grid((10, 12, 8), (4.0, 4.0, 4.0)).affine)

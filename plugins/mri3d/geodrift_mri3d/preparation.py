@@ -5,8 +5,9 @@ r"""From an image as it was measured to one that a model can learn from.
    brighter than the background. Heads are centred as heads, so remove what is not brain before.
 3. Percentiles 0.1 and 99.9 become -1 and 1.
 
-An image that has the grid's voxels keeps them where they are, and one that is in [-1, 1] besides keeps its numbers: to
-prepare again changes nothing. The affine follows every step. Voxels are read here, not before.
+An image that covers exactly the grid's box keeps its place, one that has the grid's voxels keeps them, and one that is
+in [-1, 1] besides keeps its numbers: to prepare again changes nothing. The affine follows every step. Voxels are read
+here, not before.
 """
 
 from __future__ import annotations
@@ -46,8 +47,7 @@ def prepared(image: Nifti1Image, grid: Grid) -> Nifti1Image:
     if _fits(data.shape, affine, grid):
         ready = np.asarray(data.clip(-1, 1), np.float32) if is_scaled(data) else scaled(data)
         return _with(image, ready, affine, labels)
-    brain = foreground(data) if labels is None or not labels.any() else largest(labels > 0)
-    sampling = Sampling.centred(centre(brain), affine, grid)
+    sampling = Sampling.centred(_middle(data, affine, labels, grid), affine, grid)
     found = sampling(data, float(np.percentile(data, ENDS[0])))
     moved = None if labels is None else sampling.labels(labels)
     return _with(image, scaled(found), sampling.affine(affine), moved)
@@ -64,6 +64,15 @@ def prepared_labels(image: Nifti1Image, grid: Grid) -> Nifti1Image:
         sampling = Sampling.centred(centre(largest(labels > 0)), affine, grid)
         labels, affine = sampling.labels(labels), sampling.affine(affine)
     return volume(labels, affine, image.extra)
+
+
+def _middle(
+    data: NDArray[np.float32], affine: NDArray[np.float64], labels: NDArray[np.uint8] | None, grid: Grid
+) -> NDArray[np.float64]:
+    """The place, in voxels, around which the grid is laid."""
+    if np.allclose(np.array(data.shape) * voxel_sizes(affine), grid.extent, rtol=TOLERANCE):
+        return (np.array(data.shape) - 1) / 2
+    return centre(foreground(data) if labels is None or not labels.any() else largest(labels > 0))
 
 
 def _with(
@@ -115,7 +124,7 @@ def _read(image: SpatialImage) -> NDArray[np.float32]:
     """The voxels, single precision; numbers beyond it become infinite."""
     try:
         with np.errstate(over="ignore"):
-            return np.asarray(image.dataobj).astype(np.float32)
+            return np.asarray(image.dataobj, dtype=np.float32)
     except InputError:
         raise
     except (OSError, EOFError, ValueError, zlib.error, MemoryError) as error:

@@ -41,6 +41,8 @@ def read(path: str | Path, where: Mapping[str, str] | None = None, limit: int = 
         InputError: For a path that does not exist, a key that is unknown, or when no image can be used.
     """
     place = Path(path)
+    if not isinstance(where, Mapping | None):
+        raise InputError(f"{place}: where: a table of keys and values, not {where!r}")
     found, known = _listed(place)
     objects, refused = [], []
     for number, entry in enumerate(select(place, found, known.columns, where or {}), 1):

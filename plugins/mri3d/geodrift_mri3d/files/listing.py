@@ -53,9 +53,8 @@ class Entry:
 
     @property
     def subject(self) -> str:
-        """The name without BIDS' session, run and the like."""
-        found = re.match(r"(sub-[^_]+)_", self.name)
-        return found[1] if found else self.name
+        """Whose image it is."""
+        return subject_of(self.name)
 
 
 def entries(place: Path) -> tuple[list[Entry], Table]:
@@ -78,6 +77,12 @@ def called(file: Path) -> str:
     return _stem(file).removesuffix(T1W)
 
 
+def subject_of(name: str) -> str:
+    """The name of an image without BIDS' session, run and the like."""
+    found = re.match(r"(sub-[^_]+)_", name)
+    return found[1] if found else name
+
+
 def is_image(file: Path) -> bool:
     """Whether the name of a file is that of an image."""
     return file.name.endswith(ENDINGS) and not file.name.startswith(".") and file.is_file()
@@ -91,17 +96,17 @@ def label_file(folder: Path, name: str) -> Path | None:
 
 def _entry(file: Path, root: Path, known: Table, first: Path) -> Entry:
     name = called(file)
-    bare = Entry(name, file, _labels(file, root, name))
-    row = known.row(bare.subject) or known.row(name)
+    row = known.row(subject_of(name)) or known.row(name)
     twice = "" if first == file else f"{file}: a second image called {name}, beside {first}; keep one"
     if row is None:
-        lost = {} if known.path is None else {NOTES: (f"{known.path} has no row for {bare.subject}",)}
-        return Entry(name, file, bare.labels, {}, lost, twice)
-    return Entry(name, file, bare.labels, row.texts, {CONDITIONS: dict(row.values)}, twice or row.problem)
+        lost = {} if known.path is None else {NOTES: (f"{known.path} has no row for {subject_of(name)}",)}
+        return Entry(name, file, _labels(file, root, name), {}, lost, twice)
+    told = {CONDITIONS: dict(row.values)}
+    return Entry(name, file, _labels(file, root, name), row.texts, told, twice or row.problem)
 
 
 def _labels(file: Path, root: Path, name: str) -> Path | None:
-    within = file.parent.relative_to(root)
+    within = file.absolute().parent.relative_to(root.absolute())
     below = [folder / within for folder in sorted((root / "derivatives").glob("*"))]
     return next(filter(None, (label_file(folder, name) for folder in (file.parent, *below))), None)
 
