@@ -54,9 +54,11 @@ def test_it_does_for_coarser_finer_and_whole_sizes(zooms: Any) -> None:
     assert far(prepared(volume(head(shape, affine)[0], affine), GRID)) < 0.02 * 2.5
 
 
-def test_labels_alone_are_brought_to_the_grid_like_those_of_an_image() -> None:
-    affine = affine_of((1, 0, 2), (1, -1, 1), (2.0, 1.5, 1.0), (60, 70, 110), OBLIQUE)
-    data, labels = head((60, 70, 110), affine)
+@pytest.mark.parametrize("shape", [(60, 70, 110), (50, 76, 92), (57, 67, 95)], ids=str)  # the last two: the grid's box
+def test_labels_alone_are_brought_to_the_grid_like_those_of_an_image(shape: Any) -> None:
+    zooms = (2.0, 1.5, 1.0) if shape[0] == 60 else np.array([100.0, 115.0, 95.0])[[1, 0, 2]] / shape
+    affine = affine_of((1, 0, 2), (1, -1, 1), zooms, shape, OBLIQUE)
+    data, labels = head(shape, affine)
     beside = prepared(volume(data, affine, {LABELS: volume(labels, affine)}), GRID).extra[LABELS]
     alone = prepared_labels(volume(labels, affine), GRID)
     np.testing.assert_array_equal(np.asarray(alone.dataobj), np.asarray(beside.dataobj))

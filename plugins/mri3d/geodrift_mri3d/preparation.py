@@ -61,13 +61,13 @@ def prepared_labels(image: Nifti1Image, grid: Grid) -> Nifti1Image:
     """
     labels, affine = canonical(_labels(image), image.affine)
     if not _fits(labels.shape, affine, grid):
-        sampling = Sampling.centred(centre(largest(labels > 0)), affine, grid)
+        sampling = Sampling.centred(_middle(labels, affine, labels, grid), affine, grid)
         labels, affine = sampling.labels(labels), sampling.affine(affine)
     return volume(labels, affine, image.extra)
 
 
 def _middle(
-    data: NDArray[np.float32], affine: NDArray[np.float64], labels: NDArray[np.uint8] | None, grid: Grid
+    data: NDArray[Any], affine: NDArray[np.float64], labels: NDArray[np.uint8] | None, grid: Grid
 ) -> NDArray[np.float64]:
     """The place, in voxels, around which the grid is laid."""
     if np.allclose(np.array(data.shape) * voxel_sizes(affine), grid.extent, rtol=TOLERANCE):
