@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from geodrift.conditioning import Asked
+from geodrift.config import Config
 from geodrift.denoiser import Denoise
 from geodrift.metric import Metric
 from geodrift.processes import Process
@@ -151,6 +152,12 @@ class Domain(Protocol):
     def write(self, objects: Sequence[Any], folder: Path, formats: Sequence[str] = ()) -> list[Path]:
         """Write native files, and those of these formats; a domain without formats need not take the argument."""
 
+    def prepare(self, objects: Sequence[Any], options: Mapping[str, Any], folder: Path) -> list[Refusal]:
+        """Write objects as training with these options sees them, in files that `read` reads; what cannot be used.
+
+        A domain that uses files as they are need not have this.
+        """
+
     def answering(self, sample: Any, thing: Any, place: int) -> Any:
         """The sample with a note, which its files keep, that it is to be like the object at this place of a list.
 
@@ -174,6 +181,12 @@ class Domain(Protocol):
 
     def network(self, spec: Mapping[str, Any], codec: Codec, process: Process) -> nn.Module:
         """The network that a config asks for."""
+
+    def cost(self, config: Config, size: Sequence[int]) -> dict[str, Any]:
+        """What a model of this config costs for objects of a size, on this machine: numbers by what they are.
+
+        A domain whose objects have no size to choose need not have this.
+        """
 
     def evaluate(
         self, samples: Sequence[Any], reference: Sequence[Any], training: Sequence[Any], options: Mapping[str, Any]

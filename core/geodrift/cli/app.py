@@ -12,13 +12,14 @@ from typing import Annotated
 
 import typer
 
-from geodrift.cli import check, domains, evaluate, generate, info, likelihood, new_domain, report, train
+from geodrift.cli import check, domains, evaluate, generate, info, likelihood, new_domain, prepare, report, train
 from geodrift.errors import InputError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 for command in (
     domains.domains,
     generate.generate,
+    prepare.prepare,
     train.train,
     evaluate.evaluate,
     likelihood.likelihood,

@@ -17,19 +17,41 @@ _SHOWN = 76  # characters of a value in the table
 
 
 def info(
-    name: Annotated[str, typer.Argument(help="A checkpoint, the folder of a training, or DOMAIN/PRESET.")],
+    name: Annotated[
+        str, typer.Argument(help="A checkpoint, the folder of a training, DOMAIN/PRESET, or with --size a DOMAIN.")
+    ],
+    size: Annotated[
+        tuple[int, int, int] | None, typer.Option(help="What a model costs for objects of this size.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Parameters, config, training step, metrics, data statistics and files."""
+    """Parameters, config, training step, metrics, data statistics and files; with --size, times and memory."""
     from geodrift.model import has_weights, located, preset, settings
 
-    if not Path(name).is_dir() and not has_weights(preset(name)[1]):
-        document: dict[str, Any] = {"name": name, "weights": False, "config": settings(name).model_dump()}
+    if size is not None:
+        document: dict[str, Any] = {"name": name, **_cost(name, size)}
+    elif not Path(name).is_dir() and not has_weights(preset(name)[1]):
+        document = {"name": name, "weights": False, "config": settings(name).model_dump()}
     else:
         document = {"name": name, "weights": True, **_described(located(name))}
     if json:
         return emit(document)
     table(("", name), [(key, _short(value)) for key, value in _flat(document) if key != "name"])
+
+
+def _cost(name: str, size: tuple[int, int, int]) -> dict[str, Any]:
+    """What a preset, or a domain's first one, costs for objects of this size."""
+    from geodrift.model import settings
+    from geodrift.plugins import domain as find
+    from geodrift.plugins import entries
+
+    whole = f"{name}/{next(iter(find(name).presets()))}" if name in entries() else name
+    config = settings(whole)
+    measure = getattr(find(config.domain), "cost", None)
+    if measure is None:
+        raise InputError(f"--size: objects of {config.domain} have no size to choose")
+    found: dict[str, Any] = measure(config, size)
+    return {"preset": whole, **found}
 
 
 def _described(checkpoint: Checkpoint) -> dict[str, Any]:

@@ -12,12 +12,14 @@ from nibabel import Nifti1Image
 from torch import nn
 
 from geodrift import __version__
-from geodrift.domain import Reading, Symmetry
+from geodrift.config import Config
+from geodrift.domain import Reading, Refusal, Symmetry
 from geodrift.metric import Metric
 from geodrift.processes import Product
 from geodrift.registry import Role
 from geodrift_mri3d import objective, processes  # noqa: F401 - the objective registers itself
 from geodrift_mri3d.codec import VolumeCodec
+from geodrift_mri3d.grid import Grid
 from geodrift_mri3d.networks import network
 from geodrift_mri3d.phantom import phantoms
 from geodrift_mri3d.volume import CONDITIONS, FAILED, conditions, name, volume
@@ -60,6 +62,13 @@ class Brains:
         told = {CONDITIONS: dict(conditions(thing)), "like": name(thing, str(place))}
         return volume(sample.dataobj, sample.affine, {**sample.extra, **told})
 
+    def prepare(self, objects: Sequence[Any], options: Mapping[str, Any], folder: Path) -> list[Refusal]:
+        from geodrift_mri3d.files import write_prepared
+
+        first = Grid.of(objects[0])
+        grid = Grid(tuple(options.get("shape", first.shape)), tuple(options.get("spacing", first.spacing)))
+        return write_prepared(objects, grid, folder)
+
     def fit(self, objects: Sequence[Any], options: Mapping[str, Any]) -> VolumeCodec:
         asked = {key: value for key, value in options.items() if key not in READING}
         fitted: VolumeCodec = data.build({"kind": "volumes", **asked}, images=objects)
@@ -74,6 +83,11 @@ class Brains:
 
     def network(self, spec: Mapping[str, Any], codec: VolumeCodec, process: Product) -> nn.Module:
         return network(spec, codec, process)
+
+    def cost(self, config: Config, size: Sequence[int]) -> dict[str, Any]:
+        from geodrift_mri3d.cost import cost
+
+        return cost(config, size)
 
     def evaluate(
         self, samples: Sequence[Any], reference: Sequence[Any], training: Sequence[Any], options: Mapping[str, Any]

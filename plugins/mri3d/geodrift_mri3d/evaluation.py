@@ -79,7 +79,7 @@ def _against(
 
 def _alone(ours: Measured, real: Measured | None, settings: Settings, rng: np.random.Generator) -> Iterator[Metric]:
     """Figures of the volumes themselves, beside those of the reference."""
-    if min(ours.grid.shape) > LEAST:
+    if min(ours.grid.shape) >= LEAST:
         pairs = [similarities(part.volumes, settings.pairs, rng) for part in (ours, real) if part is not None]
         yield mean("ms_ssim", pairs[0], rng, float(pairs[1].mean()) if real is not None else None, Better.LOWER)
     beside = None if real is None else float(asymmetries(real.labels).mean())

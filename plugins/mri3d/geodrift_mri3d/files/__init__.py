@@ -20,11 +20,12 @@ from geodrift_mri3d.files.generated import SAMPLES, listed
 from geodrift_mri3d.files.listing import Entry, entries
 from geodrift_mri3d.files.opening import NOTES, labelled, labels, opened
 from geodrift_mri3d.files.participants import Table
+from geodrift_mri3d.files.preparing import write_prepared
 from geodrift_mri3d.files.selection import select
 from geodrift_mri3d.files.writing import write
 from geodrift_mri3d.volume import FAILED, NAME, volume
 
-__all__ = ["LIMIT", "NOTES", "Reading", "read", "read_labels", "samples", "write"]
+__all__ = ["LIMIT", "NOTES", "Reading", "read", "read_labels", "samples", "write", "write_prepared"]
 
 read_labels = labels
 

@@ -2,9 +2,11 @@ r"""A folder that `write` filled: the images, and a table with all samples, thos
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from geodrift.samples import MANIFEST, opened
 from geodrift_mri3d.files.listing import ENDINGS, Entry, label_file
 from geodrift_mri3d.files.participants import Row, Table, table
 from geodrift_mri3d.volume import CONDITIONS, FAILED
@@ -21,13 +23,19 @@ def listed(folder: Path) -> tuple[list[Entry], Table]:
     Raises:
         InputError: When it is not the table that `write` wrote.
     """
-    known = table(folder / SAMPLES, SAMPLE)
+    known, common = table(folder / SAMPLES, SAMPLE), _asked(folder)
     columns = [name for name in known.columns if name not in OURS]
-    return [_entry(folder, name, row) for name, row in known.rows.items()], Table(known.path, columns, known.rows)
+    found = [_entry(folder, name, row, common) for name, row in known.rows.items()]
+    return found, Table(known.path, columns, known.rows)
 
 
-def _entry(folder: Path, name: str, row: Row) -> Entry:
-    told = {key: value for key, value in row.values.items() if key not in OURS}
+def _asked(folder: Path) -> Mapping[str, Any]:
+    """What all samples of a run were asked to be, as its manifest says, where there is one."""
+    return opened(folder).conditions if (folder / MANIFEST).is_file() else {}
+
+
+def _entry(folder: Path, name: str, row: Row, common: Mapping[str, Any]) -> Entry:
+    told = {**common, **{key: value for key, value in row.values.items() if key not in OURS}}
     extra: dict[str, Any] = {CONDITIONS: told} if told else {}
     like, failed = row.texts.get(LIKE), row.texts.get(REASON)
     extra |= ({"like": like} if like else {}) | ({FAILED: failed} if failed else {})

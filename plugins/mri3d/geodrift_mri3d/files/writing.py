@@ -49,8 +49,8 @@ def write(objects: Sequence[Nifti1Image], folder: Path) -> list[Path]:
     targets = [folder / f"{name}{ENDING}" for name in (*good, *marked)]
     _refuse_existing([*targets, folder / SAMPLES])
     folder.mkdir(parents=True, exist_ok=True)
-    written = [_save(_intensities(image), folder / f"{name}{ENDING}") for name, image in good.items()]
-    written += [_save(_labels(image), folder / f"{name}{ENDING}") for name, image in marked.items()]
+    written = [save(intensities(image), folder / f"{name}{ENDING}") for name, image in good.items()]
+    written += [save(marks(image), folder / f"{name}{ENDING}") for name, image in marked.items()]
     return [*written, _table(samples, lost, folder / SAMPLES)]
 
 
@@ -66,27 +66,30 @@ def _refuse_existing(paths: Sequence[Path]) -> None:
         raise InputError(f"{there}: exists already and is not written over; write to another folder or remove it")
 
 
-def _intensities(image: Nifti1Image) -> Nifti1Image:
+def intensities(image: Nifti1Image, about: str = SYNTHETIC) -> Nifti1Image:
+    """An image in [-1, 1] as it is stored, with these words in its header."""
     share = (np.asarray(image.dataobj, np.float64).clip(-1, 1) + 1) / 2
-    stored = _image(np.rint(share * _FULL).astype(np.uint16), image.affine)
+    stored = _image(np.rint(share * _FULL).astype(np.uint16), image.affine, about)
     stored.header.set_slope_inter(1 / _FULL, 0)
     return stored
 
 
-def _labels(image: Nifti1Image) -> Nifti1Image:
-    return _image(np.asarray(image.dataobj).astype(np.uint8), image.affine)
+def marks(image: Nifti1Image, about: str = SYNTHETIC) -> Nifti1Image:
+    """Labels as they are stored."""
+    return _image(np.asarray(image.dataobj).astype(np.uint8), image.affine, about)
 
 
-def _image(data: NDArray[Any], affine: NDArray[Any]) -> Nifti1Image:
+def _image(data: NDArray[Any], affine: NDArray[Any], about: str) -> Nifti1Image:
     image = Nifti1Image(data, affine)
     image.set_sform(affine, _ALIGNED)
     image.set_qform(affine, _ALIGNED)
     image.header.set_xyzt_units("mm")
-    image.header["descrip"] = SYNTHETIC
+    image.header["descrip"] = about
     return image
 
 
-def _save(image: Nifti1Image, path: Path) -> Path:
+def save(image: Nifti1Image, path: Path) -> Path:
+    """Write a stored image to a file that does not exist yet."""
     with path.open("xb") as file:
         file.write(gzip.compress(_bytes(image), _LEVEL, mtime=0))
     return path

@@ -20,8 +20,8 @@ Floats = NDArray[np.float64]
 
 _WEIGHTS = np.array([0.0448, 0.2856, 0.3001])
 _WINDOW = 7
-LEAST = (_WINDOW - 1) * (len(_WEIGHTS) - 1) ** 2
-"""The side of a volume must be larger."""
+LEAST = _WINDOW * (len(_WEIGHTS) - 1) ** 2
+"""The least side of a volume that can be compared."""
 _VOXELS = 2**21
 
 
