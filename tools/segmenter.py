@@ -1,6 +1,7 @@
 """Train the segmenter of brains and measure it on held-out subjects.
 
 python tools/segmenter.py IXI --out plugins/mri3d/geodrift_mri3d/segmenter/shipped
+python tools/segmenter.py IXI --out FOLDER --start plugins/mri3d/geodrift_mri3d/segmenter/shipped
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from nibabel import Nifti1Image
 from geodrift_mri3d.files import read
 from geodrift_mri3d.grid import Grid
 from geodrift_mri3d.preparation import prepared
-from geodrift_mri3d.segmenter.segmenter import Segmenter
+from geodrift_mri3d.segmenter import SegmentationNetwork, Segmenter
+from geodrift_mri3d.segmenter.segmenter import opened
 from geodrift_mri3d.segmenter.training import dice, halved, save, train
 from geodrift_mri3d.volume import LABELS
 
@@ -43,21 +45,28 @@ def _labels(image: Nifti1Image) -> torch.Tensor:
     return torch.from_numpy(np.asarray(image.extra[LABELS].dataobj).astype(np.uint8))
 
 
-def main(data: Path, out: Annotated[Path, typer.Option()], steps: int = 900) -> None:
-    start, (volumes, labels) = time.process_time(), loaded(data, "training")
+def main(
+    data: Path, out: Annotated[Path, typer.Option()], steps: int = 900, start: Path | None = None, lr: float = 3e-3
+) -> None:
+    began, (volumes, labels) = time.process_time(), loaded(data, "training")
+    torch.manual_seed(0)
+    before = Segmenter(SegmentationNetwork(), {"steps": 0, "cpu seconds": 0}) if start is None else opened(start)
+    done = int(before.card["steps"])
 
     def tell(step: int, value: float) -> None:
         if step % 20 == 0:
-            print(f"step {step}: loss {value:.4f}, {time.process_time() - start:.0f} CPU s", flush=True)
+            print(f"step {step}: loss {value:.4f}, {time.process_time() - began:.0f} CPU s", flush=True)
 
-    network = train(volumes, labels, 2.0, steps, tell)
+    network = train(before.network, volumes, labels, 2.0, range(done, done + steps), tell, lr)
     segmenter = Segmenter(network, {})
     held, truth = loaded(data, "held-out")
     fine = held.float() / 127.5 - 1
     coarse, coarse_truth = halved(fine, truth)
     scores = {"2 mm": dice(segmenter, fine, truth, GRID), "4 mm": dice(segmenter, coarse, coarse_truth, COARSE)}
-    seconds = round(time.process_time() - start)
-    save(segmenter, out, {**ABOUT, "dice": scores, "held out": len(held), "steps": steps, "cpu seconds": seconds})
+    seconds = int(before.card["cpu seconds"]) + round(time.process_time() - began)
+    save(
+        segmenter, out, {**ABOUT, "dice": scores, "held out": len(held), "steps": done + steps, "cpu seconds": seconds}
+    )
     print(scores)
 
 

@@ -24,11 +24,11 @@ from geodrift_mri3d.segmenter.network import SegmentationNetwork
 from geodrift_mri3d.segmenter.segmenter import CARD, WEIGHTS, Segmenter
 from geodrift_mri3d.tissue import CLASSES, TISSUES
 
-_MOVED = Augmentation(rotation=6.0, scaling=0.04, shift=3.0, elastic=1.5, bias=0.1)
+_MOVED = Augmentation(rotation=6.0, scaling=0.04, shift=3.0, elastic=1.5, bias=0.04)
 _CROP = 48
 _BATCH = 4
-_NOISE = 0.08
-_CONTRAST = 0.2  # standard deviation of the logarithm of gamma
+_NOISE = 0.04
+_CONTRAST = 0.05  # standard deviation of the logarithm of gamma
 _DECAY = 0.99
 
 
@@ -69,15 +69,28 @@ def loss(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def train(
-    volumes: Tensor, labels: Tensor, spacing: float, steps: int, tell: Callable[[int, float], None], lr: float = 3e-3
+    network: SegmentationNetwork,
+    volumes: Tensor,
+    labels: Tensor,
+    spacing: float,
+    steps: range,
+    tell: Callable[[int, float], None],
+    lr: float = 3e-3,
 ) -> SegmentationNetwork:
-    """Train on volumes `(n, X, Y, Z)` in bytes with their labels; the averaged network."""
-    torch.manual_seed(0)
-    network = SegmentationNetwork()
+    """Train on volumes `(n, X, Y, Z)` in bytes with their labels; the averaged network.
+
+    Arguments:
+        network: To begin with.
+        volumes, labels: The data.
+        spacing: Size of their voxels, mm.
+        steps: Numbers of the steps, which decide what is drawn in each.
+        tell: Called with each and its loss.
+        lr: Highest learning rate.
+    """
     mean = MovingAverage(network, _DECAY)
     tuner = torch.optim.AdamW(network.parameters(), lr=lr, weight_decay=1e-2)
-    plan = torch.optim.lr_scheduler.OneCycleLR(tuner, lr, total_steps=steps)
-    for step in range(steps):
+    plan = torch.optim.lr_scheduler.OneCycleLR(tuner, lr, total_steps=len(steps))
+    for step in steps:
         seen, truth, size = batch(volumes, labels, spacing, step)
         with torch.autocast("cpu", torch.bfloat16):
             logits = network(seen, size)
@@ -86,7 +99,7 @@ def train(
         value.backward()  # type: ignore[no-untyped-call]
         tuner.step()
         plan.step()
-        mean.update(network, step)
+        mean.update(network, step - steps.start)
         tell(step, float(value.detach()))
     network.load_state_dict(mean.weights)
     return network.eval()
