@@ -10,7 +10,8 @@ demo: $(VENV)/demo.stamp
 	$(BIN)/geodrift generate graphs --preset qm9 -n 64 --seed 0 --overwrite --out demo/molecules
 	$(BIN)/geodrift generate graphs --preset community-small -n 64 --seed 0 --overwrite --out demo/graphs
 	$(BIN)/geodrift generate crystals --preset perov-csp -n 16 --condition formula=SrTiO3 --seed 0 --overwrite --out demo/crystals
-	@echo "Open the report.html of demo/molecules, demo/graphs and demo/crystals in a browser."
+	$(BIN)/geodrift generate mri3d --preset ixi-4mm -n 8 --condition age=70 --seed 0 --overwrite --out demo/brains
+	@echo "Open the report.html of demo/molecules, demo/graphs, demo/crystals and demo/brains in a browser."
 
 test: lint
 	$(BIN)/python -m pytest -q

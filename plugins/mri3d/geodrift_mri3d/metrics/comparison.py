@@ -62,8 +62,8 @@ class Comparison:
         floor = float(np.mean([pair.unbiased for pair in real])) if real else None
         value = distance(name, found.unbiased, len(self.samples), draws, floor)
         yield replace(value, protocol=told)
-        if real:
-            base = float(np.mean([pair.biased for pair in real]))
+        base = float(np.mean([pair.biased for pair in real])) if real else 0.0
+        if base > 0:
             ratio = distance(f"{name}_ratio", found.biased / base, len(self.samples), draws / base, 1.0)
             yield replace(ratio, protocol="biased figure by the mean biased one of real sets of the same sizes")
 

@@ -1,7 +1,9 @@
-r"""How the segmenter is trained: cross-entropy and soft Dice on crops of moved, disturbed volumes of two spacings.
+r"""How the segmenter is trained: cross-entropy and soft Dice on whole volumes of two spacings, one and its double.
 
-A volume of 4 mm is the average of eight voxels of 2 mm, its labels are the most frequent of them. Half of the crops get
-noise, and all a random contrast, so that a volume that is not quite a measured one is still segmented.
+A volume of 4 mm is the average of eight voxels of 2 mm, its labels are the most frequent of them. Volumes are whole,
+as those that are measured: group normalisation makes a network see a part of one, with less background, otherwise.
+Half of them are moved, which takes the edge off labels; the others are mirrored at most. Half get noise, half are
+blurred, and all a random contrast, so that a volume that is not quite a measured one is still segmented.
 """
 
 from __future__ import annotations
@@ -25,9 +27,10 @@ from geodrift_mri3d.segmenter.segmenter import CARD, WEIGHTS, Segmenter
 from geodrift_mri3d.tissue import CLASSES, TISSUES
 
 _MOVED = Augmentation(rotation=6.0, scaling=0.04, shift=3.0, elastic=1.5, bias=0.04)
-_CROP = 48
-_BATCH = 4
+_MIRRORED = Augmentation(rotation=0.0, scaling=0.0, shift=0.0, elastic=0.0, bias=0.04)
+_FINE, _COARSE = 1, 4  # volumes of a step
 _NOISE = 0.04
+_BLUR = 0.6  # the largest part that the mean over neighbours takes
 _CONTRAST = 0.05  # standard deviation of the logarithm of gamma
 _DECAY = 0.99
 
@@ -39,26 +42,29 @@ def halved(volumes: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def batch(volumes: Tensor, labels: Tensor, spacing: float, step: int) -> tuple[Tensor, Tensor, float]:
-    """What a step sees: crops of volumes in [-1, 1], labels, and the voxels' size, every other step doubled."""
-    rng = Streams.of(0, torch.arange(step * _BATCH, (step + 1) * _BATCH))
-    rows = (rng.uniform(torch.empty(_BATCH)) * len(volumes)).long()
-    moved, told = _MOVED(volumes[rows].float() / 127.5 - 1, (spacing,) * 3, rng, labels[rows])
+    """What a step sees: volumes in [-1, 1], labels, and the voxels' size, every other step doubled."""
+    coarse, moving = step % 2, step // 2 % 2
+    count = _COARSE if coarse else _FINE
+    rng = Streams.of(0, torch.arange(step * _COARSE, step * _COARSE + count))
+    rows = (rng.uniform(torch.empty(count)) * len(volumes)).long()
+    change = _MOVED if moving else _MIRRORED
+    seen, told = change(volumes[rows].float() / 127.5 - 1, (spacing,) * 3, rng, labels[rows])
     assert told is not None
-    if step % 2:
-        moved, told = halved(moved, told)
-    else:
-        moved, told = _cropped(moved, told, rng)
-    gamma = torch.exp(rng.normal(torch.empty(_BATCH, 1, 1, 1)) * _CONTRAST)
-    level = rng.uniform(torch.empty(_BATCH, 1, 1, 1)).float().sub(0.5).clamp(min=0) * 2 * _NOISE
-    seen = ((moved + 1) / 2).clamp(0, 1) ** gamma * 2 - 1
-    return seen + level * rng.normal(torch.empty_like(moved)), told, spacing * (1 + step % 2)
+    if coarse:
+        seen, told = halved(seen, told)
+    return disturbed(seen, rng), told, spacing * (1 + coarse)
 
 
-def _cropped(volumes: Tensor, labels: Tensor, rng: Streams) -> tuple[Tensor, Tensor]:
-    ends = [max(side - _CROP, 0) for side in volumes.shape[1:]]
-    x, y, z = (int(u * (end + 1)) for u, end in zip(rng.uniform(torch.empty(_BATCH, 3))[0], ends, strict=True))
-    window = (slice(None), slice(x, x + _CROP), slice(y, y + _CROP), slice(z, z + _CROP))
-    return volumes[window], labels[window]
+def disturbed(volumes: Tensor, rng: Streams) -> Tensor:
+    """Volumes `(B, X, Y, Z)` in another contrast, half of them blurred, half of them noisy."""
+
+    def level(largest: float) -> Tensor:
+        return rng.uniform(torch.empty(len(volumes), 1, 1, 1)).float().sub(0.5).clamp(min=0) * 2 * largest
+
+    gamma = torch.exp(rng.normal(torch.empty(len(volumes), 1, 1, 1)) * _CONTRAST)
+    seen = ((volumes + 1) / 2).clamp(0, 1) ** gamma * 2 - 1
+    around = avg_pool3d(seen[:, None], 3, stride=1, padding=1, count_include_pad=False)[:, 0]
+    return torch.lerp(seen, around, level(_BLUR)) + level(_NOISE) * rng.normal(torch.empty_like(seen))
 
 
 def loss(logits: Tensor, labels: Tensor) -> Tensor:
