@@ -49,7 +49,7 @@ def network(spec: Mapping[str, Any], codec: VolumeCodec, process: Product) -> Vo
     tissue = len(TISSUES) * channels if codec.tissue else 0
     linear = LinearDenoiser((channels, *codec.places), told.size, asked.rank) if asked.skip else None
     if linear is not None and codec.observed is not None:
-        linear.fit(_batches(codec, told, asked.draws))
+        linear.fit(batches(codec, told, asked.draws))
     inputs = channels * (2 if asked.skip else 1) + (tissue + 1 if tissue else 0)
     built = networks.build(
         {"kind": "unet", **body}, inputs=inputs, outputs=channels, told=told.size, places=codec.places
@@ -65,7 +65,7 @@ def _skip(given: Mapping[str, Any]) -> Skip:
         raise InputError(f"network.{first['loc'][0]}: {first['msg'].lower()}, not {first['input']!r}") from None
 
 
-def _batches(codec: VolumeCodec, told: Told, draws: int) -> Iterator[tuple[Tensor, Tensor]]:
+def batches(codec: VolumeCodec, told: Told, draws: int) -> Iterator[tuple[Tensor, Tensor]]:
     """The training volumes, each moved some times."""
     assert codec.observed is not None
     arrays, rows = codec.observed.arrays, torch.arange(len(codec.observed.kept)).repeat(draws)
