@@ -16,6 +16,10 @@ from geodrift.rng import Streams
 from geodrift_mri3d.augmentation import Augmentation
 from geodrift_mri3d.evaluation import evaluate, glance, rows
 from geodrift_mri3d.grid import Grid
+from geodrift_mri3d.metrics.comparison import Comparison
+from geodrift_mri3d.metrics.floors import Floors
+from geodrift_mri3d.metrics.settings import Settings
+from geodrift_mri3d.metrics.summary import Summary
 from geodrift_mri3d.phantom import phantom
 from geodrift_mri3d.volume import CONDITIONS, FAILED, NAME, volume
 
@@ -73,8 +77,10 @@ def test_copies_are_found_mirrored_ones_too(real: list[Nifti1Image], seen: list[
 
 
 def test_figures_have_intervals_around_them(real: list[Nifti1Image], seen: list[Nifti1Image]) -> None:
-    for metric in figures(heads(10, 3), real, seen).values():
-        assert metric.low - 1e-9 <= metric.value <= metric.high + 1e-9 or metric.name.endswith(("_d", "_ks"))
+    found = figures(heads(10, 3), real, seen)
+    assert {"csf_d", "csf_fraction_d", "wm_fraction_ks_p"} <= found.keys()
+    for metric in found.values():
+        assert metric.low - 1e-9 <= metric.value <= metric.high + 1e-9 or metric.name.endswith(("_d", "_ks", "_ratio"))
         assert metric.n > 0
 
 
@@ -82,8 +88,25 @@ def test_what_needs_an_absent_set_is_left_out(real: list[Nifti1Image], seen: lis
     alone, beside = figures(real, [], []), figures(heads(6, 3), real, [])
     assert not {"kid", "memorised", "csf_d"} & alone.keys()
     assert {"finite", "ms_ssim", "asymmetry", "gm_ml", "age_r"} <= alone.keys()
-    assert "halves of the reference, 5 each" in beside["kid"].protocol
+    assert "parts of the reference, 5 against 5" in beside["kid"].protocol
     assert "memorised" not in beside
+
+
+def test_a_ratio_compares_sets_of_equal_sizes() -> None:
+    """Biased distances grow as sets shrink: ratios of unequal sizes would call 40 samples nearer than real ones."""
+    rng = np.random.default_rng(0)
+
+    def normal(count: int) -> Summary:
+        return Summary(*(rng.normal(size=(count, width)) for width in (8, 8, 4, 4, 3)))
+
+    ratios = []
+    for _ in range(20):
+        samples, real, seen = normal(40), normal(10), normal(15)
+        for training in (None, seen):
+            floors = Floors.of(40, real, training, 10, rng)
+            comparison = Comparison(samples, real, floors, Settings(permutations=1), rng)
+            ratios.append([metric.value for metric in comparison.figures() if metric.name.endswith("_ratio")])
+    assert np.mean(ratios, 0) == pytest.approx([1, 1], abs=0.2)
 
 
 def test_failed_samples_are_counted_and_not_measured(real: list[Nifti1Image]) -> None:

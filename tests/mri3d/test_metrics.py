@@ -16,8 +16,14 @@ from geodrift_mri3d.metrics.discrepancy import Discrepancy, cubic, gaussian, mix
 from geodrift_mri3d.metrics.frechet import frechet
 from geodrift_mri3d.metrics.settings import Settings
 from geodrift_mri3d.metrics.similarity import similarities
+from geodrift_mri3d.metrics.summary import Summary
 
 RNG = np.random.default_rng
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    torch.manual_seed(0)
 
 
 def kid(x: np.ndarray, y: np.ndarray) -> Discrepancy:
@@ -124,6 +130,14 @@ def test_asymmetry_of_two_halves() -> None:
     labels[0, 2:6] = 2
     labels[1, 2:6], labels[1, 4:6, :2] = 1, 2
     assert appearance.asymmetries(labels).tolist() == [0.0, 1.0, 1.0]  # even, one-sided, no brain
+
+
+def test_fractions_are_of_all_tissues() -> None:
+    nothing = np.zeros((2, 1))
+    found = Summary(nothing, nothing, nothing, nothing, np.array([[100.0, 700, 200], [0, 0, 0]])).regions
+    assert found["gm"].tolist() == [700, 0]
+    assert found["gm_fraction"].tolist() == [0.7, 0]
+    assert list(found) == ["csf", "gm", "wm", "csf_fraction", "gm_fraction", "wm_fraction"]
 
 
 def test_cohens_d_by_hand() -> None:

@@ -81,7 +81,8 @@ def _alone(ours: Measured, real: Measured | None, settings: Settings, rng: np.ra
     """Figures of the volumes themselves, beside those of the reference."""
     if min(ours.grid.shape) >= LEAST:
         pairs = [similarities(part.volumes, settings.pairs, rng) for part in (ours, real) if part is not None]
-        yield mean("ms_ssim", pairs[0], rng, float(pairs[1].mean()) if real is not None else None, Better.LOWER)
+        found = mean("ms_ssim", pairs[0], rng, float(pairs[1].mean()) if real is not None else None, Better.LOWER)
+        yield replace(found, protocol="n random pairs of samples; floor: pairs of the reference")
     beside = None if real is None else float(asymmetries(real.labels).mean())
     yield mean("asymmetry", asymmetries(ours.labels), rng, beside, Better.LOWER)
     for place, tissue in enumerate(TISSUES):

@@ -12,11 +12,10 @@ from geodrift.metric import Better, Metric, distance
 from geodrift_mri3d.metrics import anatomy
 from geodrift_mri3d.metrics.appearance import intensity_distance, spectral_distance
 from geodrift_mri3d.metrics.discrepancy import Discrepancy, cubic, gaussian, mixed
-from geodrift_mri3d.metrics.floors import Floors
+from geodrift_mri3d.metrics.floors import Floors, Pair
 from geodrift_mri3d.metrics.frechet import frechet
 from geodrift_mri3d.metrics.settings import Settings
 from geodrift_mri3d.metrics.summary import Summary
-from geodrift_mri3d.tissue import TISSUES
 
 Floats = NDArray[np.float64]
 
@@ -49,7 +48,7 @@ class Comparison:
         yield from self._kernel("mmd", lambda x, y: _mmd(x.coarse, y.coarse, bandwidths))
         yield self._distance("spectrum", _spectral)
         yield self._distance("intensity_w1", _intensities)
-        yield from self._tissues()
+        yield from self._regions()
 
     def _kernel(self, name: str, build: Callable[[Summary, Summary], Discrepancy]) -> Iterator[Metric]:
         """The unbiased figure, and the biased one as a multiple of that between real sets."""
@@ -64,8 +63,18 @@ class Comparison:
         yield replace(value, protocol=told)
         base = float(np.mean([pair.biased for pair in real])) if real else 0.0
         if base > 0:
-            ratio = distance(f"{name}_ratio", found.biased / base, len(self.samples), draws / base, 1.0)
-            yield replace(ratio, protocol="biased figure by the mean biased one of real sets of the same sizes")
+            ours = float(np.mean([build(*pair).biased for pair in self._alike()]))
+            ratio = distance(f"{name}_ratio", ours / base, len(self.samples), draws / base, 1.0)
+            yield replace(ratio, protocol=f"biased figure by that of real sets of the same sizes; {self._sizes()}")
+
+    def _alike(self) -> Iterator[Pair]:
+        """Samples in place of the first set of each real pair, as many of them."""
+        for first, second in self.floors.pairs:
+            yield self.samples.take(self.rng.permutation(len(self.samples))[: len(first)]), second
+
+    def _sizes(self) -> str:
+        first, second = self.floors.pairs[0]
+        return f"{len(first)} against {len(second)}, mean of {len(self.floors.pairs)} draws"
 
     def _distance(self, name: str, figure: Callable[[Summary, Summary], float]) -> Metric:
         rows = self.rng.integers(len(self.samples), size=(_RESAMPLES // 4, len(self.samples)))
@@ -74,31 +83,24 @@ class Comparison:
         found = distance(name, value, len(self.samples), draws, self.floors.mean(figure))
         return replace(found, protocol=self.floors.protocol)
 
-    def _tissues(self) -> Iterator[Metric]:
-        """Cohen's d of each tissue's volume, the distance of its distributions, and both tests, corrected together."""
-        ours, theirs = self.samples.millilitres, self.reference.millilitres
-        pairs = [
-            anatomy.p_values(x, y, self.settings.permutations, self.rng) for x, y in zip(ours.T, theirs.T, strict=True)
-        ]
+    def _regions(self) -> Iterator[Metric]:
+        """Of each region Cohen's d, the distance of the distributions, and both tests, corrected together."""
+        ours, theirs, count = self.samples.regions, self.reference.regions, self.settings.permutations
+        pairs = [anatomy.p_values(ours[name], theirs[name], count, self.rng) for name in ours]
         corrected = anatomy.holm(np.array(pairs).flatten()).reshape(-1, 2)
-        for place, tissue in enumerate(TISSUES):
-            name, protocol = (
-                tissue.lower(),
-                f"{self.settings.permutations} permutations, Holm over {corrected.size} tests",
-            )
-            for kind, figure, p in zip(("d", "ks"), (_size, _apart), corrected[place], strict=True):
-                found = self._tissue(f"{name}_{kind}", place, figure)
-                yield replace(found, protocol=f"p = {p:.3g} ({protocol}); {self.floors.protocol}")
-                yield Metric(
-                    f"{name}_{kind}_p", float(p), len(ours), float(p), float(p), None, Better.HIGHER, {}, protocol
-                )
+        told = f"{count} permutations, Holm over {corrected.size} tests"
+        for name, tests in zip(ours, corrected, strict=True):
+            for kind, figure, p in zip(("d", "ks"), (_size, _apart), map(float, tests), strict=True):
+                found = self._region(name, kind, figure)
+                yield replace(found, protocol=f"p = {p:.3g} ({told}); {self.floors.protocol}")
+                yield Metric(f"{name}_{kind}_p", p, found.n, p, p, None, Better.HIGHER, {}, told)
 
-    def _tissue(self, name: str, place: int, figure: Callable[[Floats, Floats], float]) -> Metric:
-        ours, theirs = self.samples.millilitres[:, place], self.reference.millilitres[:, place]
+    def _region(self, name: str, kind: str, figure: Callable[[Floats, Floats], float]) -> Metric:
+        ours, theirs = self.samples.regions[name], self.reference.regions[name]
         rows = self.rng.integers(len(ours), size=(_RESAMPLES, len(ours)))
         draws = np.array([figure(ours[chosen], theirs) for chosen in rows])
-        floor = self.floors.mean(lambda x, y: figure(x.millilitres[:, place], y.millilitres[:, place]))
-        return distance(name, figure(ours, theirs), len(ours), draws, floor)
+        floor = self.floors.mean(lambda x, y: figure(x.regions[name], y.regions[name]))
+        return distance(f"{name}_{kind}", figure(ours, theirs), len(ours), draws, floor)
 
 
 def _kid(x: Floats, y: Floats) -> Discrepancy:

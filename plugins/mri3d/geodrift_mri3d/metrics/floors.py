@@ -42,16 +42,16 @@ class Floors:
         half = len(reference) // 2
         if half < 2:
             return cls([], "no floor: too few references to halve")
-        return cls(
-            list(_halves(reference, half, draws, rng)), f"floor: halves of the reference, {half} each, {draws} draws"
-        )
+        size = min(count, half)
+        told = f"floor: parts of the reference, {size} against {half}, {draws} draws"
+        return cls(list(_parts(reference, size, half, draws, rng)), told)
 
     def mean(self, figure: Callable[[Summary, Summary], float]) -> float | None:
         """The mean of a figure over the pairs."""
         return float(np.mean([figure(*pair) for pair in self.pairs])) if self.pairs else None
 
 
-def _halves(reference: Summary, half: int, draws: int, rng: np.random.Generator) -> Iterator[Pair]:
+def _parts(reference: Summary, size: int, half: int, draws: int, rng: np.random.Generator) -> Iterator[Pair]:
     for _ in range(draws):
         order = rng.permutation(len(reference))
-        yield reference.take(order[:half]), reference.take(order[half : 2 * half])
+        yield reference.take(order[half : half + size]), reference.take(order[:half])

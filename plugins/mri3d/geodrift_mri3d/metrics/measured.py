@@ -77,9 +77,7 @@ class Measured:
     @property
     def csf_fraction(self) -> Floats:
         """CSF by all three tissues, `(n,)`."""
-        parts = self.summary.millilitres
-        share: Floats = parts[:, 0] / np.maximum(parts.sum(1), 1e-9)
-        return share
+        return self.summary.regions["csf_fraction"]
 
 
 def millilitres(labels: Tensor, grid: Grid) -> Floats:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from geodrift_mri3d.tissue import TISSUES
 
 Floats = NDArray[np.float64]
 
@@ -31,6 +34,20 @@ class Summary:
 
     def __len__(self) -> int:
         return len(self.features)
+
+    @property
+    def fractions(self) -> Floats:
+        """The shares of the tissues of all of them, the intracranial volume (ICV), `(n, 3)`."""
+        parts: Floats = self.millilitres / np.maximum(self.millilitres.sum(1, keepdims=True), 1e-9)
+        return parts
+
+    @property
+    def regions(self) -> Mapping[str, Floats]:
+        """What is compared as in a study: volumes in ml, by tissue, and their shares of the ICV, `(n,)` each."""
+        names = [tissue.lower() for tissue in TISSUES]
+        return dict(zip(names, self.millilitres.T, strict=True)) | {
+            f"{name}_fraction": part for name, part in zip(names, self.fractions.T, strict=True)
+        }
 
     def take(self, rows: NDArray[np.int64]) -> Self:
         """The volumes at these rows."""

@@ -1,6 +1,7 @@
 r"""The body of the report on generated brains: three planes of each, slices to slide through, figures, distributions.
 
-Pictures are PNGs within the page, so that it needs no network. The subject's left is on the left, and the front is up.
+Pictures are PNGs within the page, so that it needs no network. They follow the neurological convention: the subject's
+left is on the left, and the front is up.
 """
 
 from __future__ import annotations
@@ -27,10 +28,11 @@ from geodrift_mri3d.volume import FAILED, conditions
 __all__ = ["body"]
 
 DRAWN = 64
-SLID = 6
+SLID = 16
 PAIRED = 8
 MEASURED = 128
 _NONE = [np.empty(0)] * 4
+_CONVENTION = "in the neurological convention: the subject's left is on the left; sagittal planes face right."
 
 
 def body(samples: Sequence[Nifti1Image], reference: Sequence[Nifti1Image], metrics: Sequence[Metric]) -> str:
@@ -56,9 +58,9 @@ def _mosaic(samples: Sequence[Nifti1Image], sound: Sequence[tuple[int, Nifti1Ima
     count = f"{len(samples):,} volumes" + (f", {lost:,} failed ({part(lost, len(samples))})" if lost else "")
     shape = " × ".join(map(str, sound[0][1].shape))
     size = " × ".join(f"{zoom:g}" for zoom in sound[0][1].header.get_zooms()[:3])
-    about = f"<p>{count}, of {shape} voxels of {size} mm. Axial, coronal and sagittal planes through the middle; "
+    about = f"<p>{count}, of {shape} voxels of {size} mm. Axial, coronal and sagittal planes through the middle, "
     cards = [_card(number, image) for number, image in sound[:DRAWN]]
-    return section("Samples", f"{about}the subject's left is on the left.</p>", grid("brains", cards))
+    return section("Samples", f"{about}{_CONVENTION}</p>", grid("brains", cards))
 
 
 def _card(number: int, image: Nifti1Image) -> str:

@@ -17,11 +17,12 @@ _MEANINGS = {
     "ms_ssim": "similarity of pairs; lower is more diverse, the floor is that of real subjects",
     "asymmetry": "grey matter left against right",
     "age_r": "correlation of the age asked with the share of CSF measured",
-    "age_slope": "growth of the share of CSF in a decade",
+    "age_slope": "growth of the share of CSF in a decade; best is that of real subjects",
 }
+_FRACTION = "fraction_"  # of the intracranial volume
 _TISSUE = {
-    "d": "size of the difference of mean volumes, Cohen's d",
-    "ks": "Kolmogorov–Smirnov distance of volumes",
+    "d": "size of the difference of means, Cohen's d",
+    "ks": "Kolmogorov–Smirnov distance",
     "d_p": "probability of such a d between sets of one law",
     "ks_p": "probability of such a distance between sets of one law",
     "ml": "mean volume, ml",
@@ -33,5 +34,7 @@ def meanings(names: Iterable[str]) -> dict[str, str]:
     found = {}
     for name in names:
         tissue, _, kind = name.partition("_")
-        found[name] = _MEANINGS.get(name) or f"{tissue.upper()}: {_TISSUE.get(kind, kind)}"
+        region = tissue.upper() + (" by ICV" if kind.startswith(_FRACTION) else "")
+        figure = kind.removeprefix(_FRACTION)
+        found[name] = _MEANINGS.get(name) or f"{region}: {_TISSUE.get(figure, figure)}"
     return found
