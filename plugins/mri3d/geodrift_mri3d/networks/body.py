@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from torch import Tensor, nn
 
 from geodrift.registry import Role
 
 
-class Body(nn.Module):
+class Body(nn.Module, ABC):
     """Answers channels with channels; at the beginning with zero.
 
     Arguments of the call:
@@ -16,9 +18,9 @@ class Body(nn.Module):
         told: What is known of each subject, standard numbers and flags, `(B, F)`.
     """
 
+    @abstractmethod
     def forward(self, inputs: Tensor, t: Tensor, told: Tensor) -> Tensor:
         """The answer, `(B, O, X', Y', Z')`."""
-        raise NotImplementedError
 
 
 networks = Role("network")
