@@ -11,7 +11,9 @@ import pytest
 from nibabel import Nifti1Image
 from numpy.typing import NDArray
 
+from geodrift_mri3d.files import read
 from geodrift_mri3d.grid import Grid
+from geodrift_mri3d.volume import NAME
 
 MIDDLE = np.array([12.0, -30.0, 45.0])  # of the head, mm of the world
 LANDMARK = MIDDLE + np.array([17.0, 9.0, -14.0])
@@ -89,3 +91,22 @@ def table(tmp_path: Path) -> Callable[[str], Path]:
         return path
 
     return save
+
+
+def refusal(folder: Path) -> str:
+    """The reason why one of the images of a folder is refused; the others are read."""
+    reading = read(folder)
+    assert [image.extra[NAME] for image in reading.objects] == ["a", "z"]
+    [refused] = reading.refused
+    assert (refused.index, refused.name) == (2, "bad")
+    assert "\n" not in refused.reason
+    assert "bad" in refused.reason
+    return refused.reason
+
+
+@pytest.fixture
+def batch(saved: Saved, tmp_path: Path) -> Path:
+    """A folder with two good images."""
+    saved("a.nii.gz")
+    saved("z.nii")
+    return tmp_path

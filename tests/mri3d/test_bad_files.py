@@ -19,9 +19,8 @@ from geodrift.errors import InputError
 from geodrift_mri3d.files import NOTES, read, read_labels
 from geodrift_mri3d.grid import Grid
 from geodrift_mri3d.preparation import prepared
-from geodrift_mri3d.volume import CONDITIONS, NAME
 
-from .conftest import Saved
+from .conftest import Saved, refusal
 
 Tabled = Callable[..., Path]
 GRID = Grid((4, 5, 6), (2.0, 2.0, 2.0))
@@ -40,25 +39,6 @@ def changed(path: Path, **fields: Any) -> None:
         else:
             header[name] = value
     path.write_bytes(header.binaryblock + content[348:])
-
-
-def refusal(folder: Path) -> str:
-    """The reason why one of the images of a folder is refused; the others are read."""
-    reading = read(folder)
-    assert [image.extra[NAME] for image in reading.objects] == ["a", "z"]
-    [refused] = reading.refused
-    assert (refused.index, refused.name) == (2, "bad")
-    assert "\n" not in refused.reason
-    assert "bad" in refused.reason
-    return refused.reason
-
-
-@pytest.fixture
-def batch(saved: Saved, tmp_path: Path) -> Path:
-    """A folder with two good images."""
-    saved("a.nii.gz")
-    saved("z.nii")
-    return tmp_path
 
 
 HEADERS: dict[str, tuple[dict[str, Any], str]] = {
@@ -198,53 +178,6 @@ def test_labels_of_other_voxels(shape: Any, offset: float, said: str, batch: Pat
     reason = refusal(batch)
     assert reason.startswith(f"{batch / 'bad_tissue.nii'}: ")
     assert re.search(said, reason), reason
-
-
-ROWS = {
-    "age of 200": ("bad 200 F", r"line 3 \(bad\): age is 200, not within 0 to 120; correct it or write n/a"),
-    "negative age": ("bad -1 F", r"line 3 \(bad\): age is -1, not within 0 to 120"),
-    "text for a number": ("bad 89+ F", r'line 3 \(bad\): age is "89\+", not a number; correct it or write n/a'),
-    "infinite": ("bad inf F", r'line 3 \(bad\): age is "inf", not a number'),
-    "too long": ("bad 30 F 7", r"line 3 \(bad\): more values than columns; correct the tabs"),
-    "twice": ("bad 30 F\nbad 31 F", r"lines 3 and 4 differ about bad; keep one"),
-}
-
-
-@pytest.mark.parametrize("case", ROWS)
-def test_wrong_rows_of_a_table(case: str, batch: Path, saved: Saved, table: Tabled) -> None:
-    row, said = ROWS[case]
-    saved("bad.nii")
-    path = table(f"participant_id age sex\na 30 F\n{row}\nz 40 M")
-    reason = refusal(batch)
-    assert reason.startswith(f"{path}: ")
-    assert re.search(said, reason), reason
-    assert read(batch).objects[0].extra[CONDITIONS] == {"age": 30.0, "sex": "F"}
-
-
-def test_a_column_is_of_numbers_when_most_of_its_values_are(batch: Path, saved: Saved, table: Tabled) -> None:
-    saved("bad.nii")
-    path = table("participant_id score scanner\na 1.5 3T\nbad low 7\nz 2 1.5T")
-    assert refusal(batch) == f'{path}: line 3 (bad): score is "low", not a number; correct it or write n/a'
-    assert read(batch).objects[1].extra[CONDITIONS] == {"score": 2.0, "scanner": "1.5T"}
-
-
-def test_rows_that_agree_are_one(batch: Path, table: Tabled) -> None:
-    table("participant_id age\na 30\na 30\nz 40")
-    assert read(batch).refused == []
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        (b"participant,age\na,30\n", r'no column "participant_id" .*; are its columns separated by tabs\?'),
-        (b"", r'no column "participant_id"; available: none'),
-        (b"participant_id\tage\na\t\xff\n", r"not a text file \(byte 21\); save it as UTF-8"),
-    ],
-)
-def test_a_table_that_is_none(content: bytes, said: str, batch: Path) -> None:
-    (batch / "participants.tsv").write_bytes(content)
-    with pytest.raises(InputError, match=said):
-        read(batch)
 
 
 def test_two_files_of_one_name(batch: Path, saved: Saved) -> None:

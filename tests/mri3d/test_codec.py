@@ -14,6 +14,7 @@ from nibabel import Nifti1Image
 from geodrift.errors import InputError
 from geodrift.likeness import conditions as asked_of
 from geodrift.rng import Streams
+from geodrift_mri3d import domain
 from geodrift_mri3d.codec import FIELD, VolumeCodec
 from geodrift_mri3d.columns import Column
 from geodrift_mri3d.phantom import phantoms
@@ -95,6 +96,17 @@ def test_unknown_conditions_are_refused(codec: VolumeCodec) -> None:
 def test_a_column_nobody_has_is_refused(heads: list[Nifti1Image]) -> None:
     with pytest.raises(InputError, match='no subject has "weight"'):
         VolumeCodec.fit(heads, conditions=["weight"])
+
+
+@pytest.mark.parametrize(
+    ("augmentation", "word"), [({"rotaton": 3.0}, "augmentation"), ({"mirror": 2.0}, "augmentation")]
+)
+def test_an_augmentation_that_does_not_exist_is_refused(
+    heads: list[Nifti1Image], augmentation: dict[str, float], word: str
+) -> None:
+    with pytest.raises(InputError, match=word):
+        domain.fit(heads, {"augmentation": augmentation})
+    assert domain.fit(heads, {"augmentation": {"rotation": 7.0}}).augmentation.rotation == 7
 
 
 def test_a_column_of_numbers_and_texts_is_refused() -> None:

@@ -21,6 +21,7 @@ from geodrift_mri3d.codec import FIELD, VolumeCodec
 from geodrift_mri3d.columns import Column
 from geodrift_mri3d.networks import networks
 from geodrift_mri3d.networks.told import Told
+from geodrift_mri3d.objective import LAW
 from geodrift_mri3d.phantom import phantoms
 from geodrift_mri3d.processes import processes
 
@@ -131,16 +132,19 @@ def test_the_relative_loss_of_the_linear_denoiser_is_one(codec: VolumeCodec) -> 
 def test_channels_count_by_a_power_of_their_variance(codec: VolumeCodec) -> None:
     built = model(codec)
     x, cond = data(codec)
-    denoiser, rng = built.denoiser, Streams.of(0, 5)
-    config = resolve({"domain": "mri3d", "objective": {"kind": "relative", "balance": 0.0}}, "test")
-    even = objective(config)(denoiser, x, cond, rng).total
-    t = config and objective(config).times.stratified(5, x.device, Streams.of(0, 5))
-    draw_rng = Streams.of(0, 5)
-    draw_rng.uniform(torch.empty(5))
-    draw = denoiser.process.corrupt(x, t, draw_rng)
-    expected, deviation = denoiser.network.baseline(draw.z[FIELD], t, cond)
-    by_hand = ((expected - x[FIELD]) ** 2 / deviation**2).mean((0, 2, 3, 4))
-    assert float(even.detach()) == pytest.approx(float(by_hand.mean()), rel=0.2)  # conditions are dropped at random
+    denoiser = built.denoiser
+    table = {"kind": "relative", "condition_dropout": 0.0}
+    found = []
+    for balance in (0.0, 1.0):
+        asked = objective(resolve({"domain": "mri3d", "objective": {**table, "balance": balance}}, "test"))
+        found.append(float(asked(denoiser, x, cond, Streams.of(0, 5)).total.detach()))
+    rng = Streams.of(0, 5)
+    t = LAW.stratified(5, x.device, rng)
+    z = denoiser.process.corrupt(x, t, rng).z[FIELD]
+    expected, deviation = denoiser.network.baseline(z, t, cond)
+    each = ((expected - x[FIELD]) ** 2 / deviation**2).mean((0, 2, 3, 4))
+    energy = denoiser.network.linear.energy
+    assert found == pytest.approx([float(each.mean()), float((each * energy).sum() / energy.sum())], rel=1e-4)
 
 
 def test_it_needs_the_linear_denoiser(codec: VolumeCodec) -> None:

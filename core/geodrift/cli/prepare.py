@@ -26,7 +26,7 @@ def prepare(
     """Write data as training sees them, in files that `train` and `evaluate` read."""
     from geodrift import plugins
     from geodrift.model import settings
-    from geodrift.samples import vacate
+    from geodrift.samples import staged, vacate
 
     found = plugins.domain(domain)
     write = getattr(found, "prepare", None)
@@ -35,8 +35,8 @@ def prepare(
     config = settings(preset or next(iter(found.presets())), domain, change or [])
     reading = found.read(data, pairs("--where", where))
     vacate(out)
-    with stages():
-        refused = [*reading.refused, *write(reading.objects, config.data, out)]
+    with stages(), staged(out) as temporary:
+        refused = [*reading.refused, *write(reading.objects, config.data, temporary)]
     for refusal in refused:
         note(f"  {refusal.name}: {refusal.reason}")
     total = len(reading.objects) + len(reading.refused)

@@ -16,7 +16,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 import torch
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict
 from pymatgen.core import Lattice, Structure
 from torch import Tensor
 
@@ -28,6 +28,7 @@ from geodrift.layout import Ragged
 from geodrift.registry import Count
 from geodrift.rng import Streams
 from geodrift.state import State
+from geodrift.stored import dumped, loaded
 from geodrift_crystals import statistics
 from geodrift_crystals.conditions import ASKING, EXACT, arrangement, cells
 from geodrift_crystals.conditions.cell import matrix
@@ -211,8 +212,7 @@ class CrystalCodec:
 
     def dump(self) -> dict[str, Any]:
         """The codec as JSON values."""
-        values: dict[str, Any] = TypeAdapter(type(self)).dump_python(self, mode="json")
-        return values
+        return dumped(self)
 
     @classmethod
     def load(cls, values: Mapping[str, Any]) -> Self:
@@ -221,14 +221,7 @@ class CrystalCodec:
         Raises:
             InputError: When a value is missing, unknown, of the wrong type or inconsistent.
         """
-        try:
-            return TypeAdapter(cls).validate_python(dict(values))
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(["codec", *map(str, first["loc"])])
-            raise InputError(
-                f"{place}: {first['msg'].removeprefix('Value error, ')}; the checkpoint is damaged"
-            ) from None
+        return loaded(cls, values, "codec")
 
     @cached_property
     def _learned(self) -> cells.Learned:

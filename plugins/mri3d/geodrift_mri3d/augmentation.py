@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from pydantic import ConfigDict
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample, interpolate
 
@@ -34,6 +35,8 @@ class Augmentation:
         elastic: Of the smooth displacement, mm.
         bias: Of the logarithm of the bias field.
     """
+
+    __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     mirror: Share = 0.5
     rotation: NotNegative = 3.0

@@ -16,7 +16,7 @@ from typing import Any, Literal, Self
 
 import torch
 from nibabel import Nifti1Image
-from pydantic import ConfigDict, InstanceOf, TypeAdapter, ValidationError
+from pydantic import ConfigDict, InstanceOf
 from torch import Tensor
 from torch.nn.functional import one_hot
 
@@ -27,6 +27,7 @@ from geodrift.errors import InputError
 from geodrift.registry import Spec
 from geodrift.rng import Streams
 from geodrift.state import State
+from geodrift.stored import dumped, loaded
 from geodrift_mri3d import packing
 from geodrift_mri3d.augmentation import Augmentation
 from geodrift_mri3d.columns import Column
@@ -82,7 +83,7 @@ class VolumeCodec:
         representation: Spec = "haar",
         conditions: Sequence[str] = (),
         tissue: bool = False,
-        augmentation: Mapping[str, float] | None = None,
+        augmentation: Augmentation = Augmentation(),
     ) -> Self:
         """The codec of these images.
 
@@ -93,7 +94,7 @@ class VolumeCodec:
             representation: How volumes are written as channels.
             conditions: Columns of participants.tsv.
             tissue: Tell the model a map of tissues.
-            augmentation: Changes of the defaults of `geodrift_mri3d.augmentation.Augmentation`.
+            augmentation: How volumes are moved in training.
         """
         first = Grid.of(images[0])
         grid = Grid(shape or first.shape, spacing or first.spacing)
@@ -111,7 +112,7 @@ class VolumeCodec:
             units=tuple(units.tolist()),
             columns=columns,
             tissue=tissue,
-            augmentation=TypeAdapter(Augmentation).validate_python(dict(augmentation or {})),
+            augmentation=augmentation,
         )
         return replace(codec, observed=Compact(codec._with_columns(packed, known), kept, refused))
 
@@ -187,8 +188,7 @@ class VolumeCodec:
 
     def dump(self) -> dict[str, Any]:
         """The codec as JSON values."""
-        values: dict[str, Any] = TypeAdapter(type(self)).dump_python(self, mode="json", exclude={"observed"})
-        return values
+        return dumped(self, without=("observed",))
 
     @classmethod
     def load(cls, values: Mapping[str, Any]) -> Self:
@@ -197,13 +197,7 @@ class VolumeCodec:
         Raises:
             InputError: When a value is missing, unknown, of the wrong type or inconsistent.
         """
-        try:
-            return TypeAdapter(cls).validate_python(dict(values))
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(["codec", *map(str, first["loc"])])
-            told = first["msg"].removeprefix("Value error, ")
-            raise InputError(f"{place}: {told}; the checkpoint is damaged") from None
+        return loaded(cls, values, "codec")
 
     def _unit(self, channels: Tensor) -> Tensor:
         return torch.tensor(self.units).to(channels)[:, None, None, None]

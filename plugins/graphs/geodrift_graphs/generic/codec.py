@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Self, TypeVar
 
 import torch
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict
 from torch import Tensor
 
 from geodrift.conditioning import Asked, number
@@ -25,6 +25,7 @@ from geodrift.layout import Padded
 from geodrift.rng import Streams
 from geodrift.spaces.symmetric import size
 from geodrift.state import State
+from geodrift.stored import dumped, loaded
 from geodrift_graphs.generic.packed import Packed, Sifted, Unrepresentable, pad, sift
 
 Native = TypeVar("Native")
@@ -174,8 +175,7 @@ class Codec(ABC, Generic[Native]):
 
     def dump(self) -> dict[str, Any]:
         """The codec as JSON values."""
-        values: dict[str, Any] = TypeAdapter(type(self)).dump_python(self, mode="json")
-        return values
+        return dumped(self)
 
     @classmethod
     def load(cls, values: Mapping[str, Any]) -> Self:
@@ -184,13 +184,7 @@ class Codec(ABC, Generic[Native]):
         Raises:
             InputError: When a value is missing, unknown, of the wrong type or inconsistent.
         """
-        try:
-            return TypeAdapter(cls).validate_python(dict(values))
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(["codec", *map(str, first["loc"])])
-            reason = first["msg"].removeprefix("Value error, ")
-            raise InputError(f"{place}: {reason}; the checkpoint is damaged") from None
+        return loaded(cls, values, "codec")
 
     def _laws(self) -> list[tuple[str, tuple[float, ...], int]]:
         return [
