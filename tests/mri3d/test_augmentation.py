@@ -11,7 +11,7 @@ from torch import Tensor
 from geodrift.rng import Streams
 from geodrift_mri3d.augmentation import Augmentation
 
-STILL = {"mirror": 0.0, "rotation": 0.0, "scaling": 0.0, "shift": 0.0, "elastic": 0.0, "bias": 0.0}
+STILL = {"moved": 1.0, "mirror": 0.0, "rotation": 0.0, "scaling": 0.0, "shift": 0.0, "elastic": 0.0, "bias": 0.0}
 SPACING = (2.0, 3.0, 4.0)
 SHAPE = (24, 20, 16)
 
@@ -38,6 +38,21 @@ def moved(volumes: Tensor, labels: Tensor | None = None, **settings: float) -> t
 def test_nothing_asked_is_nothing_moved() -> None:
     volumes = torch.rand(3, *SHAPE) * 2 - 1
     torch.testing.assert_close(moved(volumes)[0], volumes, atol=1e-5, rtol=0)
+
+
+def test_splines_keep_what_a_linear_interpolation_loses() -> None:
+    """Shifted by half a voxel on average, a wave of three voxels keeps its size; linearly it would lose a quarter."""
+    wave = torch.cos(2 * math.pi / 3 * torch.arange(SHAPE[0]))[:, None, None].expand(SHAPE) * 0.5
+    seen, _ = moved(wave.expand(100, *SHAPE), shift=2.0)
+    inside = seen[:, 8:-8, 6:-6, 6:-6]
+    assert float(inside.std() / wave[8:-8].std()) > 0.9
+
+
+def test_a_share_is_not_moved() -> None:
+    volumes = torch.rand(400, *SHAPE) * 2 - 1
+    seen, _ = moved(volumes, moved=0.25, shift=2.0)
+    still = (seen - volumes).abs().amax((1, 2, 3)) < 1e-5
+    assert float(still.float().mean()) == pytest.approx(0.75, abs=0.07)
 
 
 def test_mirroring_exchanges_left_and_right() -> None:

@@ -1,8 +1,13 @@
 r"""Volumes that could as well have been measured: another pose, another shape, another coil.
 
-A volume :math:`v` becomes :math:`v(A p + b + u(p)) \, e^{\beta(p)}`: :math:`A` turns, scales and perhaps mirrors left
-and right, :math:`b` shifts, :math:`u` is a smooth displacement and :math:`\beta` a smooth bias field, both normal
-numbers on a coarse grid, interpolated. All of it is one interpolation. Labels move with their volume.
+A volume :math:`v` becomes :math:`v(A p + b + u(p)) \, e^{\beta(p)}`: :math:`A` turns and scales, :math:`b` shifts,
+:math:`u` is a smooth displacement and :math:`\beta` a smooth bias field, both normal numbers on a coarse grid,
+interpolated. All of it is one interpolation by cubic splines, which keeps what a linear one smooths away, and a share
+of the volumes is not interpolated at all: a generator draws the grain that it was shown. Any volume may be mirrored,
+left and right. Labels move with their volume.
+
+References:
+    | Interpolation Revisited (Thévenaz, Blu and Unser, 2000), https://doi.org/10.1109/42.875199
 """
 
 from __future__ import annotations
@@ -13,8 +18,9 @@ from dataclasses import dataclass
 
 import torch
 from pydantic import ConfigDict
+from scipy.ndimage import map_coordinates
 from torch import Tensor
-from torch.nn.functional import affine_grid, grid_sample, interpolate
+from torch.nn.functional import interpolate
 
 from geodrift.registry import NotNegative, Share
 from geodrift.rng import Streams
@@ -25,9 +31,10 @@ _BIAS_KNOTS = 4
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far volumes are moved in training; all of it zero is none.
+    """How far volumes are moved in training.
 
     Arguments:
+        moved: Share of the volumes that are moved at all.
         mirror: Probability that left and right are exchanged.
         rotation: Standard deviation of the angle about each axis, degrees.
         scaling: Of the logarithm of the size along each axis.
@@ -38,6 +45,7 @@ class Augmentation:
 
     __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
 
+    moved: Share = 0.5
     mirror: Share = 0.5
     rotation: NotNegative = 3.0
     scaling: NotNegative = 0.015
@@ -49,34 +57,31 @@ class Augmentation:
         self, volumes: Tensor, spacing: Sequence[float], rng: Streams, labels: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None]:
         """Volumes `(B, X, Y, Z)` in [-1, 1], -1 outside, and their labels, integers of that shape, moved."""
-        size = torch.tensor(spacing) * torch.tensor(volumes.shape[1:]) / 2  # mm of half a side
-        where = self._places(volumes, size, rng)
+        mirrored = _drawn(self.mirror, volumes, rng)
+        moved = _drawn(self.moved, volumes, rng).flatten().tolist()
+        places = self._places(volumes, torch.tensor(spacing), rng)
         light = torch.exp(self._smooth(volumes, _BIAS_KNOTS, 1, rng)[..., 0] * self.bias)
-        moved = grid_sample((volumes[:, None] + 1) / 2, where, padding_mode="zeros", align_corners=False)[:, 0]
-        lit = (moved * light).clamp(0, 1) * 2 - 1
+        seen = _read((volumes + 1) / 2, places, moved, order=3)
+        lit = (torch.where(mirrored, seen.flip(1), seen) * light).clamp(0, 1) * 2 - 1
         if labels is None:
             return lit, None
-        nearest = grid_sample(labels[:, None].to(where), where, mode="nearest", align_corners=False)[:, 0]
-        return lit, nearest.round().to(labels.dtype)
+        nearest = _read(labels, places, moved, order=0)
+        return lit, torch.where(mirrored, nearest.flip(1), nearest)
 
-    def _places(self, volumes: Tensor, size: Tensor, rng: Streams) -> Tensor:
-        """Where each voxel is read from, `(B, X, Y, Z, 3)`: torch's coordinates, Z first, [-1, 1] over the box."""
-        count = len(volumes)
-        linear = self._linear(count, rng)
-        scaled = linear * size[None, None, :] / size[None, :, None]  # from millimetres to the box
-        shift = rng.normal(torch.empty(count, 3)) * self.shift / size
-        theta = torch.cat([scaled, shift[..., None]], -1).flip(1)
-        theta = torch.cat([theta[..., :3].flip(2), theta[..., 3:]], -1).to(volumes)
-        grid = affine_grid(theta, [count, 1, *volumes.shape[1:]], align_corners=False)
-        bend = self._smooth(volumes, _KNOTS, 3, rng) * self.elastic / size.flip(0).to(volumes)
-        return grid + bend
+    def _places(self, volumes: Tensor, spacing: Tensor, rng: Streams) -> Tensor:
+        """Where each voxel is read from, in voxels, `(B, X, Y, Z, 3)`."""
+        middle = (torch.tensor(volumes.shape[1:]) - 1) / 2
+        sides = [(torch.arange(n) - m) * size for n, m, size in zip(volumes.shape[1:], middle, spacing, strict=True)]
+        grid = torch.stack(torch.meshgrid(*sides, indexing="ij"), -1)  # mm from the middle
+        turned = torch.einsum("xyzj,bij->bxyzi", grid, self._linear(len(volumes), rng))
+        shift = rng.normal(torch.empty(len(volumes), 3)) * self.shift
+        bend = self._smooth(volumes, _KNOTS, 3, rng) * self.elastic
+        return (turned + shift[:, None, None, None] + bend) / spacing + middle
 
     def _linear(self, count: int, rng: Streams) -> Tensor:
-        """Rotation, size and mirroring, `(B, 3, 3)`, acting on millimetres."""
+        """Rotation and size, `(B, 3, 3)`, acting on millimetres."""
         angles = rng.normal(torch.empty(count, 3)) * math.radians(self.rotation)
         scale = torch.exp(rng.normal(torch.empty(count, 3)) * self.scaling)
-        flipped = rng.uniform(torch.empty(count, 1)) < self.mirror
-        scale = torch.cat([torch.where(flipped, -scale[:, :1], scale[:, :1]), scale[:, 1:]], -1)
         generator = torch.zeros(count, 3, 3)
         for axis, (i, j) in enumerate(((1, 2), (2, 0), (0, 1))):
             generator[:, i, j], generator[:, j, i] = -angles[:, axis], angles[:, axis]
@@ -88,3 +93,18 @@ class Augmentation:
         coarse = rng.normal(torch.empty(len(volumes), parts, knots, knots, knots))
         fine = interpolate(coarse, volumes.shape[1:], mode="trilinear", align_corners=True)
         return fine.movedim(1, -1).to(volumes)
+
+
+def _drawn(share: float, volumes: Tensor, rng: Streams) -> Tensor:
+    """Which volumes are drawn, `(B, 1, 1, 1)`."""
+    return rng.uniform(torch.empty(len(volumes), 1, 1, 1)) < share
+
+
+def _read(volumes: Tensor, places: Tensor, moved: Sequence[bool], order: int) -> Tensor:
+    """Volumes at these places, the moved ones; zero outside."""
+    return torch.stack(
+        [
+            torch.from_numpy(map_coordinates(v.numpy(), p.movedim(-1, 0).numpy(), order=order)) if go else v
+            for v, p, go in zip(volumes, places, moved, strict=True)
+        ]
+    )
