@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -95,3 +97,24 @@ def test_other_domains_have_nothing_to_prepare(tmp_path: Path) -> None:
     result = command("prepare", "graphs", tmp_path, "--out", tmp_path / "ready")
     assert result.code == 2
     assert "nothing to prepare" in result.errors
+
+
+def test_a_config_of_ones_own_knows_the_objective_of_the_domain(tmp_path: Path) -> None:
+    """In a process of its own: here the domain is loaded already."""
+    own = tmp_path / "own.toml"
+    own.write_text('domain = "mri3d"\n[objective]\nkind = "relative"\n')
+    words = [
+        sys.executable,
+        "-m",
+        "geodrift",
+        "train",
+        "mri3d",
+        "--preset",
+        str(own),
+        "--data",
+        "nowhere",
+        "--out",
+        "run",
+    ]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.stderr.startswith("geodrift: nowhere: ")

@@ -75,10 +75,10 @@ def prepare(
         raise InputError(f"{folder}: holds a training already; go on with --resume or choose another --out")
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: is a file; choose a folder with --out")
+    domain = find(config.domain)  # first: it may bring an objective, a solver or a grid
     solvers.build(config.sample.solver)
     grids.build(config.sample.grid)
     objective(config)
-    domain = find(config.domain)
     reading = domain.read(data, config.data.get("where", {}))
     torch.manual_seed(config.train.seed)
     if last is None:
