@@ -28,10 +28,12 @@ import torch
 from geodrift.config import Config, Sample, Train
 from geodrift.errors import InputError
 from geodrift.likeness import Likeness
-from geodrift.model import Model, load
+from geodrift.model import Model
 from geodrift.plugins import domain
+from geodrift.presets import load
+from geodrift.ranks import fabric
 from geodrift.solvers import solvers
-from geodrift.train.launch import fabric, launch, prepare
+from geodrift.train.launch import launch, prepare
 
 FIGURES = ("match", "rmse", "crmse")
 ROWS, SECONDS = "rows.jsonl", "seconds.json"
@@ -103,7 +105,7 @@ def trained(who: Contestant, asked: argparse.Namespace) -> tuple[Model, float]:
         def note(values: dict[str, float]) -> None:
             spent.write_text(json.dumps(before + time.process_time() - start))
 
-        launch(session, fabric(config, "cpu"), tell=note)
+        launch(session, fabric("cpu", config.train.precision), tell=note)
     return load(folder), json.loads(spent.read_text())
 
 

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from geodrift.model import has_weights, load
 from geodrift.plugins import domain, entries
+from geodrift.presets import has_weights, load
 
 
 class Timed(nn.Module):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rdkit.Chem.Draw import rdMolDraw2D
 
-from geodrift.model import load
+from geodrift.presets import load
 from geodrift_graphs.molecules.vocabulary import sanitised
 
 COLUMNS, ROWS, TILE = 8, 3, 120  # molecules, molecules, pixels

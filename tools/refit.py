@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from geodrift import checkpoint
-from geodrift.model import located, restore
+from geodrift.presets import located, restore
 from geodrift_mri3d import domain
 from geodrift_mri3d.codec import VolumeCodec
 from geodrift_mri3d.networks.assembly import batches

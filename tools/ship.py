@@ -11,7 +11,7 @@ from pathlib import Path
 
 from geodrift import checkpoint
 from geodrift.checkpoint import Manifest
-from geodrift.model import located, preset, settings
+from geodrift.presets import located, preset, settings
 
 MOST = 16 * 2**20  # bytes of one file; most are below half of that
 

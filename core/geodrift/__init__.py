@@ -11,7 +11,7 @@ _HOMES = {
     "Model": "geodrift.model",
     "State": "geodrift.state",
     "Streams": "geodrift.rng",
-    "load": "geodrift.model",
+    "load": "geodrift.presets",
 }
 
 

@@ -2,12 +2,12 @@ r"""A run of a model: samples with what was asked for, what was done and what it
 
 from __future__ import annotations
 
+import contextlib
 import json
-import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +17,19 @@ from geodrift import samples
 from geodrift.choice import Choice
 from geodrift.conditioning import Asked
 from geodrift.domain import Domain
+from geodrift.drawn import Cost, Drawn
 from geodrift.errors import InputError, unknown
-from geodrift.likeness import Likeness
+from geodrift.likeness import Likeness, Wanted
 from geodrift.likeness import conditions as asked_of
 from geodrift.metric import Metric
-from geodrift.model import Chunk, Model
+from geodrift.model import Chunk, Model, batches
 from geodrift.report import page
 from geodrift.report.page import facts
 from geodrift.rng import Streams
 from geodrift.samples import Manifest
 from geodrift.solvers import solvers
 from geodrift.solvers.grids import grids
+from geodrift.state import State
 
 REPORT = "report.html"
 
@@ -79,39 +81,71 @@ class Request:
         if settings.temperature != 1 and not process.categorical:
             raise InputError(f"sample.temperature {settings.temperature:g}: this process has no beliefs to sharpen")
 
-    def run(self, tick: Callable[[float], None] = lambda share: None) -> Run:
+    def run(self, tick: Callable[[float], None] = lambda share: None, drawn: Drawn | None = None) -> Run:
         """Generate; Ctrl-C ends the run with the batches that are finished.
 
         Arguments:
             tick: Called with the number of samples, a fraction of one or many, that a step of the solver stands for.
+            drawn: Where finished batches are kept, and from where they are taken.
         """
-        calls, wall, cpu = self.model.denoiser.calls, time.perf_counter(), time.process_time()
-        settings = self.model.config.sample
-        share = self.drafts / (math.ceil(self.drafts / settings.batch_size) * settings.steps)
-        watch = partial(_advance, tick, share)
-        chunks = self.model.stream(
-            range(self.drafts), seed=self.seed, conditions=self.like.joined(self.conditions), watch=watch
-        )
-        finished = _finished(chunks, partial(tick, share), settings.batch_size)
-        spent = time.perf_counter() - wall, time.process_time() - cpu
-        return Run(self, finished, self.model.denoiser.calls - calls, *spent)
+        chunks: list[Chunk] = []
+        cost = Cost()
+        with contextlib.suppress(KeyboardInterrupt):
+            for numbers in self._batches:
+                chunk, spent = self._finished(numbers, drawn, tick)
+                chunks.append(chunk)
+                cost += spent
+        return Run(self, chunks, cost)
 
+    def share(self, rank: int, ranks: int, drawn: Drawn, tick: Callable[[float], None] = lambda share: None) -> None:
+        """Draw those batches of this process, one of several, that are not finished yet."""
+        for numbers in self._batches[rank::ranks]:
+            self._finished(numbers, drawn, tick)
 
-def _advance(tick: Callable[[float], None], share: float, index: int) -> None:
-    tick(share)
+    @property
+    def _batches(self) -> list[range]:
+        return batches(range(self.drafts), self.model.config.sample.batch_size)
 
+    def _finished(self, numbers: range, drawn: Drawn | None, tick: Callable[[float], None]) -> tuple[Chunk, Cost]:
+        """A batch and what it cost, now or when it was drawn."""
+        model, wanted = self.model, self.like.joined(self.conditions)
+        kept = drawn.get(numbers) if drawn else None
+        if kept is None:
+            state, cost = self._drawn(numbers, wanted, tick)
+            if drawn:
+                drawn.put(numbers, state, cost)
+        else:
+            state, cost = model.blank(numbers, self.seed, wanted)[0].replace(kept[0]), kept[1]
+            tick(len(numbers))
+        return Chunk(numbers, model.codec.decode(state)), cost
 
-def _finished(chunks: Iterable[Chunk], tick: Callable[[], None], batch_size: int) -> list[Chunk]:
-    found: list[Chunk] = []
-    try:
-        for chunk in chunks:
-            found.append(chunk)
-            tick()
-    except KeyboardInterrupt:
-        pass
-    except torch.OutOfMemoryError:
-        raise InputError(f"out of memory with {batch_size} samples at once; lower --batch-size") from None
-    return found
+    def _drawn(self, numbers: range, wanted: Wanted, tick: Callable[[float], None]) -> tuple[State, Cost]:
+        settings, denoiser = self.model.config.sample, self.model.denoiser
+        calls, wall, cpu = denoiser.calls, time.perf_counter(), time.process_time()
+        part = len(numbers) / settings.steps
+        try:
+            state = self.model.draw(numbers, self.seed, settings, wanted, lambda index: tick(part))
+        except torch.OutOfMemoryError:
+            raise InputError(f"out of memory with {len(numbers)} samples at once; lower --batch-size") from None
+        return state, Cost(denoiser.calls - calls, time.perf_counter() - wall, time.process_time() - cpu)
+
+    def described(self) -> dict[str, Any]:
+        """Everything that decides the samples, as JSON values."""
+        model, stored = self.model, self.model.manifest
+        return {
+            "versions": samples.versions(model.domain.name, model.domain.version),
+            "domain": model.domain.name,
+            "model": self.name,
+            "weights": stored.files.get(f"{stored.averaged}.safetensors", "") if stored else "",
+            "step": stored.step if stored else 0,
+            "config": model.config.model_dump(),
+            "conditions": self.conditions,
+            "like": self.like.described(),
+            "choice": self.choice.described(),
+            "seed": self.seed,
+            "device": str(model.device),
+            "requested": self.n,
+        }
 
 
 @dataclass(frozen=True)
@@ -121,16 +155,12 @@ class Run:
     Arguments:
         request: What was asked for.
         chunks: Finished batches.
-        network_calls: Calls of the network.
-        seconds: Of generation.
-        cpu_seconds: The same, of all cores together.
+        cost: Of drawing them.
     """
 
     request: Request
     chunks: list[Chunk]
-    network_calls: int
-    seconds: float
-    cpu_seconds: float
+    cost: Cost
 
     @cached_property
     def objects(self) -> list[Any]:
@@ -146,6 +176,8 @@ class Run:
     def write(self, folder: Path) -> Manifest:
         """Write native files, report and manifest; either all of them appear or none."""
         domain, objects = self.request.model.domain, self.objects
+        if (folder / samples.MANIFEST).is_file():
+            samples.remove(folder)  # the part that was there when the run was stopped
         with samples.staged(folder) as temporary:
             extra = [self.request.formats] if self.request.formats else []
             written = [path.name for path in domain.write(objects, temporary, *extra)] if objects else []
@@ -155,27 +187,14 @@ class Run:
         return manifest
 
     def _manifest(self, glance: dict[str, float], files: list[str]) -> Manifest:
-        model = self.request.model
-        stored = model.manifest
         return Manifest(
+            **self.request.described(),
             status="complete" if self.complete else "partial",
-            versions=samples.versions(model.domain.name, model.domain.version),
-            domain=model.domain.name,
-            model=self.request.name,
-            weights=stored.files.get(f"{stored.averaged}.safetensors", "") if stored else "",
-            step=stored.step if stored else 0,
-            config=model.config.model_dump(),
-            conditions=self.request.conditions,
-            like=self.request.like.described(),
-            choice=self.request.choice.described(),
-            seed=self.request.seed,
-            device=str(model.device),
-            requested=self.request.n,
             count=len(self.objects),
             batches=len(self.chunks),
-            network_calls=self.network_calls,
-            seconds=self.seconds,
-            cpu_seconds=self.cpu_seconds,
+            network_calls=self.cost.calls,
+            seconds=self.cost.seconds,
+            cpu_seconds=self.cost.cpu_seconds,
             glance=glance,
             files=files,
         )

@@ -19,6 +19,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from geodrift import drawn
+from geodrift.claim import LOCK
+from geodrift.drawn import Drawn
 from geodrift.errors import InputError
 from geodrift.metric import Metric
 
@@ -106,23 +109,30 @@ def opened(folder: Path) -> Manifest:
         raise InputError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg'].lower()}") from None
 
 
-def vacate(folder: Path, overwrite: bool = False) -> None:
-    """Make an empty folder for samples; remove those of an earlier run if that is asked for.
+def vacate(folder: Path, overwrite: bool = False, resume: bool = False) -> None:
+    """Make a claimed folder ready for samples: empty, or with the finished batches of a run that is to go on.
 
     Raises:
-        InputError: When the folder holds files, or cannot be made.
+        InputError: When the folder holds files, or a run, and neither is to be replaced or to go on.
     """
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder}: is a file; choose a folder with --out")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be made: {error.strerror}") from None
-    held = any(not path.name.startswith(_WRITING) for path in folder.iterdir())
+    for left in folder.glob(f"{_WRITING}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    begun = (folder / drawn.FOLDER).exists()
+    if resume and begun:
+        return
+    if begun and not overwrite:
+        raise InputError(f"{folder}: holds an unfinished run; go on with --resume, or begin again with --overwrite")
+    held = any(path.name not in (LOCK, drawn.FOLDER) for path in folder.iterdir())
     if held and not overwrite:
         raise InputError(f"{folder}: holds files already; choose another --out, or --overwrite an earlier run")
     if held:
         remove(folder)
+    Drawn(folder).remove()
+
+
+def complete(folder: Path) -> bool:
+    """Whether the folder holds all samples of a run."""
+    return (folder / MANIFEST).is_file() and opened(folder).status == "complete"
 
 
 def remove(folder: Path) -> None:

@@ -243,5 +243,5 @@ def test_an_output_that_cannot_be_written(tmp_path: Path, trained: Path) -> None
     file.write_text("mine")
     ask = ("generate", "graphs", "--checkpoint", trained, "-n", 1)
     assert refused(command(*ask, "--out", file)) == f"{file}: is a file; choose a folder with --out"
-    assert refused(command(*ask, "--out", file / "below")) == f"{file / 'below'}: cannot be made: Not a directory"
+    assert refused(command(*ask, "--out", file / "below")) == f"{file / 'below'}: cannot be written: Not a directory"
     assert file.read_text() == "mine"

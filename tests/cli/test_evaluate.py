@@ -9,8 +9,8 @@ import pytest
 
 from geodrift import metric
 from geodrift.cli.evaluate import show
-from geodrift.model import load
 from geodrift.plugins import domain as find
+from geodrift.presets import load
 from geodrift.testing.command import command
 
 

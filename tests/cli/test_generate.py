@@ -145,7 +145,7 @@ def test_ctrl_c_keeps_what_is_finished(
     interrupt_at(monkeypatch, 16)
     result = generate(tmp_path / "part", "-n", 30, "--batch-size", 8)
     assert result.code == 130
-    assert result.message == f"geodrift: stopped; 16 of 30 samples are in {tmp_path / 'part'}"
+    assert result.message == f"geodrift: stopped; 16 of 30 samples are in {tmp_path / 'part'}; go on with --resume"
     said = manifest(tmp_path / "part")
     assert (said["status"], said["requested"], said["count"], said["batches"]) == ("partial", 30, 16, 2)
     kept = numbers(tmp_path / "part")
@@ -191,8 +191,8 @@ def test_a_full_disk_leaves_nothing_half_written(
         result = generate(tmp_path, "-n", 3)
     assert result.code == 2
     assert result.message == f"geodrift: {tmp_path}: cannot be written: No space left on device"
-    assert list(tmp_path.iterdir()) == []
-    assert generate(tmp_path, "-n", 3).code == 0
+    assert [path.name for path in tmp_path.iterdir()] == [".drawn"]
+    assert generate(tmp_path, "-n", 3, "--resume").code == 0
 
 
 def test_guidance_asks_the_network_twice(tmp_path: Path, molecules: Path, config: Path) -> None:

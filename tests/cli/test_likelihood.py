@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from geodrift.likelihood import Bound, FlowLikelihood, Hutchinson
-from geodrift.model import load
+from geodrift.presets import load
 from geodrift.testing.command import command
 
 FLOW = '[process]\nkind = "gdss"\npredict = "classes"\nnodes = { kind = "ve", sigma_min = 0.1, sigma_max = 5.0 }\n'

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from geodrift.testing.command import Result, command
+from geodrift.testing.command import Result, command, writing
 from geodrift.train.data import Feed
 
 FILES = {"model.safetensors", "ema.safetensors", "optimizer.safetensors"}
@@ -40,13 +40,14 @@ def digests(folder: Path, step: int = 12) -> dict[str, str]:
     return files
 
 
-def stop_at(monkeypatch: pytest.MonkeyPatch, step: int, error: BaseException) -> None:
-    """Raise instead of giving the data of this step."""
+def stop_at(monkeypatch: pytest.MonkeyPatch, step: int, *numbers: int) -> None:
+    """Send these signals, one after another, before the data of this step are given."""
     batch = Feed.batch
 
     def stopping(self: Feed, at: int, *ranks: int) -> Any:
         if at == step:
-            raise error
+            for number in numbers:
+                signal.raise_signal(number)
         return batch(self, at, *ranks)
 
     monkeypatch.setattr(Feed, "batch", stopping)
@@ -59,19 +60,41 @@ def test_keeps_the_last_checkpoints_and_a_log(trained: Path) -> None:
     assert all(record["loss"] > 0 and record["steps_per_second"] > 0 for record in records)
 
 
-def test_ctrl_c_and_resume_equal_never_stopping(
-    tmp_path: Path, trained: Path, train: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_stops_and_resuming_equals_never_stopping(
+    number: int, tmp_path: Path, trained: Path, train: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        stop_at(patch, 6, KeyboardInterrupt())
+        stop_at(patch, 5, number)
         stopped = train(tmp_path)
     assert stopped.code == 130
-    assert stopped.message.startswith("geodrift: stopped at step 6;")
-    assert "step-00000004" in stopped.message
-    assert "--resume" in stopped.message
+    assert stopped.message == f"geodrift: stopped at step 6, which is saved in {tmp_path}; go on with --resume"
+    assert steps(tmp_path)[-1] == "step-00000006"
     assert train(tmp_path, "--resume").code == 0
     assert digests(tmp_path) == digests(trained)
     assert (tmp_path / "log.jsonl").read_text().count('"step": 8') == 1
+
+
+def test_a_second_ctrl_c_stops_at_once(
+    tmp_path: Path, trained: Path, train: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        stop_at(patch, 5, signal.SIGINT, signal.SIGINT)
+        stopped = train(tmp_path)
+    assert stopped.code == 130
+    assert stopped.message == f"geodrift: stopped; {tmp_path}/checkpoints/step-00000004 is saved; go on with --resume"
+    assert train(tmp_path, "--resume").code == 0
+    assert digests(tmp_path) == digests(trained)
+
+
+def test_a_second_training_in_one_folder_is_refused(tmp_path: Path, train: Callable[..., Result]) -> None:
+    with writing(tmp_path):
+        refused = train(tmp_path)
+    assert refused.code == 2
+    assert refused.message == (
+        f"geodrift: {tmp_path}: another process is writing here; wait for it or choose another --out"
+    )
+    assert train(tmp_path).code == 0
 
 
 def test_a_killed_process_resumes_as_if_never_stopped(

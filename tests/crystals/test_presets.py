@@ -9,7 +9,8 @@ from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 from geodrift.checkpoint import Checkpoint
 from geodrift.config import resolve
 from geodrift.errors import InputError
-from geodrift.model import Model, load, settings
+from geodrift.model import Model
+from geodrift.presets import load, settings
 from geodrift_crystals import domain
 from geodrift_crystals.metrics.validity import structurally_valid
 

@@ -13,14 +13,16 @@ import torch
 
 from geodrift.config import Config
 from geodrift.errors import InputError
-from geodrift.model import Model, load
+from geodrift.model import Model
 from geodrift.objectives import Matching
+from geodrift.presets import load
 from geodrift.processes import Given, Jump, Process
+from geodrift.ranks import fabric
 from geodrift.rng import Streams
 from geodrift.sources import Normal
 from geodrift.spaces import Relative, Torus
 from geodrift.testing.domain import LAWS, Subject
-from geodrift.train.launch import fabric, launch, prepare
+from geodrift.train.launch import launch, prepare
 from geodrift_crystals import domain
 from geodrift_crystals.processes import processes
 from geodrift_crystals.processes.bases import UniformAngles
@@ -154,7 +156,7 @@ def trained(kind: str, folder: Path, **process: Any) -> Model:
             "sample": config.sample.model_copy(update=sample),
         }
     )
-    launch(prepare(config, folder / "data", folder / "run"), fabric(config, "cpu"))
+    launch(prepare(config, folder / "data", folder / "run"), fabric("cpu"))
     return load(folder / "run")
 
 

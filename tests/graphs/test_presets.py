@@ -8,7 +8,8 @@ import torch
 
 from geodrift.checkpoint import Checkpoint
 from geodrift.config import resolve
-from geodrift.model import Model, has_weights, load, settings
+from geodrift.model import Model
+from geodrift.presets import has_weights, load, settings
 from geodrift.testing.states import assert_same, pick, ragged
 from geodrift_graphs import domain
 

@@ -11,7 +11,7 @@ from scipy import ndimage
 from geodrift.checkpoint import Checkpoint
 from geodrift.config import resolve
 from geodrift.errors import InputError
-from geodrift.model import load, settings
+from geodrift.presets import load, settings
 from geodrift.testing.command import command
 from geodrift_mri3d import domain
 from geodrift_mri3d.grid import Grid

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from geodrift.cli import check, domains, evaluate, generate, info, likelihood, new_domain, prepare, report, train
+from geodrift.cli.interrupts import stopping
 from geodrift.errors import InputError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -53,7 +54,7 @@ def start(
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), stopping():
         if not sys.warnoptions:
             warnings.filterwarnings("ignore", module=r"(?!geodrift)")  # those of other packages
         try:

@@ -21,8 +21,8 @@ def check(
 ) -> None:
     """Test a domain on its own examples: round trips, layouts, symmetries, training, sampling, files; measure it."""
     from geodrift.config import Config, changed
-    from geodrift.model import settings
     from geodrift.plugins import domain as find
+    from geodrift.presets import settings
     from geodrift.testing.domain import check as outcomes
 
     found = find(domain)

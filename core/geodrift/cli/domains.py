@@ -23,7 +23,7 @@ def domains(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = 
 
 
 def _described(status: Status) -> dict[str, Any]:
-    from geodrift.model import has_weights
+    from geodrift.presets import has_weights
 
     described: dict[str, Any] = {"name": status.name, "status": status.state, "reason": status.reason}
     if status.domain is None:

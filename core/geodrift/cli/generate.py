@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,13 +11,17 @@ import typer
 
 from geodrift.cli.console import emit, note
 from geodrift.cli.evaluate import Data
+from geodrift.cli.interrupts import unhurried
 from geodrift.cli.options import device as find_device
 from geodrift.cli.options import source as find_source
 from geodrift.cli.options import values
 from geodrift.errors import InputError
 
 if TYPE_CHECKING:
-    from geodrift.generation import Request, Run
+    from lightning_fabric import Fabric
+
+    from geodrift.drawn import Drawn
+    from geodrift.generation import Request
     from geodrift.likeness import Likeness
     from geodrift.model import Model
     from geodrift.samples import Manifest
@@ -47,14 +50,15 @@ def generate(
     change: Annotated[list[str] | None, typer.Option("--set", help="Change a key: sample.solver.eta=5.")] = None,
     format: Annotated[list[str] | None, typer.Option(help="Also write files of this kind.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run in --out.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped in --out.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the manifest.")] = False,
 ) -> None:
     """Generate samples with a preset or a checkpoint of your own."""
-    from geodrift import samples
+    from geodrift import ranks
     from geodrift.choice import Choice
-    from geodrift.cli.progress import stages
+    from geodrift.claim import claimed
     from geodrift.generation import Request
-    from geodrift.model import opened
+    from geodrift.presets import opened
 
     given = {"solver.kind": solver, "steps": steps, "guidance": guidance, "batch_size": batch_size}
     changes = [f"sample.{key}={value}" for key, value in given.items() if value is not None]
@@ -69,14 +73,52 @@ def generate(
     choice = Choice(best_of, old.objects, old.path, old.where)
     request = Request(model, name, count, seed, values("--condition", condition), format or (), same, choice)
     request.check()
-    samples.vacate(out, overwrite)
-    run = _run(request)
-    with _unhurried(), stages():
-        manifest = run.write(out)
+    if overwrite and resume:
+        raise InputError("--overwrite and --resume: give one of them")
+    runtime = ranks.fabric(find_device(device)) if ranks.several() else None
+    with claimed(out) if runtime is None or runtime.is_global_zero else nullcontext():
+        manifest = _generate(request, out, runtime, overwrite, resume)
+    if manifest is None:
+        return
     emit(manifest.model_dump()) if json else _tell(out, manifest)
-    if not run.complete:
-        note(f"geodrift: stopped; {manifest.count} of {count} samples are in {out}")
+    if manifest.status == "partial":
+        note(f"geodrift: stopped; {manifest.count} of {count} samples are in {out}; go on with --resume")
         raise typer.Exit(130)
+
+
+def _generate(request: Request, out: Path, runtime: Fabric | None, overwrite: bool, resume: bool) -> Manifest | None:
+    """Samples in a folder that is claimed; only the first of several processes has a manifest."""
+    from geodrift import samples
+    from geodrift.cli.progress import bar, stages
+    from geodrift.drawn import Drawn
+
+    drawn = Drawn(out)
+    if runtime is None or runtime.is_global_zero:
+        if resume and samples.complete(out):
+            return samples.opened(out)
+        samples.vacate(out, overwrite, resume)
+        drawn.begin(request.described())
+    if runtime is not None and not _shared(request, runtime, drawn):
+        return None
+    with bar(request.drafts, name=request.name) as tick:
+        run = request.run(tick, drawn)
+    with unhurried(), stages():
+        manifest = run.write(out)
+        if run.complete:
+            drawn.remove()
+    return manifest
+
+
+def _shared(request: Request, runtime: Fabric, drawn: Drawn) -> bool:
+    """Draw this process's share, and say whether it is the first, which goes on when all are done."""
+    from geodrift.cli.progress import bar
+
+    request.model.to(runtime.device)
+    runtime.barrier()
+    with bar(request.drafts // runtime.world_size, name=request.name, shown=runtime.is_global_zero) as tick:
+        request.share(runtime.global_rank, runtime.world_size, drawn, tick)
+    runtime.barrier()
+    return bool(runtime.is_global_zero)
 
 
 def _alike(model: Model, path: Path | None, where: Sequence[str] | None) -> Likeness:
@@ -96,23 +138,6 @@ def _refuse_model(changes: list[str]) -> None:
     for change in changes:
         if not change.startswith("sample."):
             raise InputError(f"--set {change}: belongs to the trained model; only sample.… may change, or train again")
-
-
-@contextmanager
-def _unhurried() -> Iterator[None]:
-    """A stretch that another Ctrl-C does not interrupt: what is finished is being written."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _run(request: Request) -> Run:
-    from geodrift.cli.progress import bar
-
-    with bar(request.drafts, name=request.name) as tick:
-        return request.run(tick)
 
 
 def _tell(out: Path, manifest: Manifest) -> None:

@@ -26,7 +26,7 @@ def info(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Parameters, config, training step, metrics, data statistics and files; with --size, times and memory."""
-    from geodrift.model import has_weights, located, preset, settings
+    from geodrift.presets import has_weights, located, preset, settings
 
     if size is not None:
         document: dict[str, Any] = {"name": name, **_cost(name, size)}
@@ -41,9 +41,9 @@ def info(
 
 def _cost(name: str, size: tuple[int, int, int]) -> dict[str, Any]:
     """What a preset, or a domain's first one, costs for objects of this size."""
-    from geodrift.model import settings
     from geodrift.plugins import domain as find
     from geodrift.plugins import entries
+    from geodrift.presets import settings
 
     whole = f"{name}/{next(iter(find(name).presets()))}" if name in entries() else name
     config = settings(whole)
@@ -55,7 +55,7 @@ def _cost(name: str, size: tuple[int, int, int]) -> dict[str, Any]:
 
 
 def _described(checkpoint: Checkpoint) -> dict[str, Any]:
-    from geodrift.model import restore
+    from geodrift.presets import restore
 
     manifest = checkpoint.manifest
     for file in manifest.files:

@@ -38,8 +38,8 @@ def likelihood(
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Log-likelihood of each object: exact where the model is a flow of real fields, else a bound from below."""
-    from geodrift.model import opened
     from geodrift.plugins import domain as find
+    from geodrift.presets import opened
 
     path = _place(input, out)
     name, weights = source(domain, preset, checkpoint)

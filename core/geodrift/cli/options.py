@@ -59,8 +59,8 @@ def device(name: str) -> str:
 
 def source(domain: str, preset: str | None, checkpoint: Path | None) -> tuple[str, Checkpoint]:
     """What the model is called, and its checkpoint."""
-    from geodrift.model import has_weights, located, shipped
     from geodrift.plugins import domain as find
+    from geodrift.presets import has_weights, located, shipped
 
     presets = find(domain).presets()
     if preset is not None and checkpoint is not None:

@@ -25,7 +25,7 @@ def prepare(
 ) -> None:
     """Write data as training sees them, in files that `train` and `evaluate` read."""
     from geodrift import plugins
-    from geodrift.model import settings
+    from geodrift.presets import settings
     from geodrift.samples import staged, vacate
 
     found = plugins.domain(domain)

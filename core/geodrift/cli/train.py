@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from geodrift.cli.console import note
+from geodrift.cli.interrupts import waiting
 from geodrift.cli.options import device as find_device
 from geodrift.cli.options import pairs
 from geodrift.cli.progress import bar
@@ -35,26 +37,26 @@ def train(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
 ) -> None:
     """Train a preset, or a config of your own, on a file of data."""
-    from geodrift.model import settings
+    from geodrift import ranks
+    from geodrift.claim import claimed
+    from geodrift.presets import settings
     from geodrift.train import launch
 
     config = settings(preset, domain, change or [])
     if where:
         config = config.model_copy(update={"data": {**config.data, "where": pairs("--where", where)}})
-    runtime = launch.fabric(config, find_device(device))
-    session = launch.prepare(config, data, out, resume, runtime.device)
-    if runtime.is_global_zero:
-        _read(session.reading, data, out)
-    try:
+    runtime = ranks.fabric(find_device(device), config.train.precision)
+    with claimed(out) if runtime.is_global_zero else nullcontext():
+        session = launch.prepare(config, data, out, resume, runtime.device)
+        if runtime.is_global_zero:
+            _read(session.reading, data, out)
         _run(session, runtime)
-    except KeyboardInterrupt:
-        note(_stopped(session))
-        raise typer.Exit(130) from None
 
 
 def _run(session: Session, runtime: Fabric) -> None:
     from geodrift.train import launch
 
+    folder, progress, steps = session.folder, session.progress, session.model.config.train.steps
     last: dict[str, float] = {}
     glance: dict[str, float] = {}
 
@@ -63,24 +65,31 @@ def _run(session: Session, runtime: Fabric) -> None:
         if "loss" not in values:
             glance.update(values)
 
-    if session.progress.step >= session.model.config.train.steps:
-        return note(f"geodrift: {session.folder}: {session.progress.step} steps are done already; raise train.steps")
-    with bar(session.model.config.train.steps, session.progress.step, shown=runtime.is_global_zero) as tick:
-        launch.launch(session, runtime, lambda progress, loss: tick(word=_line({"loss": loss, **glance})), tell)
-    if runtime.is_global_zero:
-        print(f"{session.folder}: {session.progress.step} steps, {_line(last)}")
+    if progress.step >= steps:
+        return note(f"geodrift: {folder}: {progress.step} steps are done already; raise train.steps")
+    try:
+        with bar(steps, progress.step, shown=runtime.is_global_zero) as tick, waiting() as stop:
+            launch.launch(session, runtime, lambda _, loss: tick(word=_line({"loss": loss, **glance})), tell, stop)
+    except KeyboardInterrupt:
+        note(_stopped(folder))
+        raise typer.Exit(130) from None
+    if not runtime.is_global_zero:
+        return
+    if progress.step < steps:
+        note(f"geodrift: stopped at step {progress.step}, which is saved in {folder}; go on with --resume")
+        raise typer.Exit(130)
+    print(f"{folder}: {progress.step} steps, {_line(last)}")
+
+
+def _stopped(folder: Path) -> str:
+    from geodrift.checkpoint import latest
+
+    last = latest(folder / "checkpoints")
+    return f"geodrift: stopped; {f'{last} is saved; go on with --resume' if last else 'nothing is saved yet'}"
 
 
 def _line(values: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value:.4g}" for name, value in values.items())
-
-
-def _stopped(session: Session) -> str:
-    from geodrift.checkpoint import latest
-
-    last = latest(session.folder / "checkpoints")
-    saved = f"{last} is saved; go on with --resume" if last else "nothing is saved yet"
-    return f"geodrift: stopped at step {session.progress.step}; {saved}"
 
 
 def _read(reading: Reading, data: Path, out: Path) -> None:

@@ -5,9 +5,15 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from geodrift.claim import LOCK
 from geodrift.cli import main
 
 
@@ -42,3 +48,14 @@ def command(*arguments: object) -> Result:
     with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
         code = main([str(argument) for argument in arguments])
     return Result(code, output.getvalue(), errors.getvalue())
+
+
+@contextlib.contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """A stretch in which another process writes in a folder."""
+    script = "import pathlib, sys, geodrift.claim\nwith geodrift.claim.claimed(pathlib.Path(sys.argv[1])): input()"
+    with subprocess.Popen([sys.executable, "-c", script, str(folder)], stdin=subprocess.PIPE) as process:
+        while not (folder / LOCK).exists():
+            time.sleep(0.01)
+        yield
+        process.communicate(b"\n")

@@ -2,14 +2,11 @@ r"""From a config and a file of data to a training that can stop and go on."""
 
 from __future__ import annotations
 
-import logging
 import math
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -21,9 +18,10 @@ from geodrift.config import Config
 from geodrift.denoiser import Denoiser
 from geodrift.domain import Reading
 from geodrift.errors import InputError
-from geodrift.model import Model, restore
+from geodrift.model import Model
 from geodrift.objectives import Objective, objectives
 from geodrift.plugins import domain as find
+from geodrift.presets import restore
 from geodrift.solvers import solvers
 from geodrift.solvers.grids import grids
 from geodrift.train.data import Feed
@@ -185,38 +183,25 @@ def glance(session: Session, count: int) -> dict[str, float]:
     return session.model.domain.glance(averaged(session).generate(count, seed=session.progress.step))
 
 
-def fabric(config: Config, device: str) -> Fabric:
-    """The runtime: device, precision, and the processes that torchrun started."""
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces the precision
-    precision: Any = {"32": "32-true", "bf16": "bf16-mixed"}[config.train.precision]
-    processes, here = (int(os.environ.get(name, "1")) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
-    if processes > 1:
-        several: Any = {"strategy": "ddp", "devices": here, "num_nodes": processes // here}
-    else:
-        several = {"devices": 1 if device == "cpu" else "auto"}
-    runtime = Fabric(accelerator=device, precision=precision, **several)
-    runtime.launch()
-    return runtime
-
-
 def launch(
     session: Session,
     runtime: Fabric,
     watch: Watch | None = None,
     tell: Callable[[dict[str, float]], None] | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Train to the end, writing checkpoints and the log.
+    """Train to the end, or until it is asked to stop, writing checkpoints and the log.
 
     Arguments:
         session: The training.
         runtime: Where it runs; of several processes the first writes.
         watch: Called after every step with the progress and the loss.
         tell: Called with the numbers of every record of the log.
+        stop: Asked after every step.
     """
     config = session.model.config
     watchers = _writers(session, tell or (lambda values: None)) if runtime.is_global_zero else Watchers()
-    if watch is not None:
-        watchers = replace(watchers, tick=watch)
+    watchers = replace(watchers, tick=watch or watchers.tick, stop=stop)
     run(runtime, session.progress, objective(config), session.feed, config.train, watchers)
 
 

@@ -88,12 +88,14 @@ class Watchers:
         save: Every `save_every` steps and at the end.
         glance: Every `sample_every` steps, before a checkpoint is saved.
         tick: After every step, with its loss.
+        stop: Asked after every step; the training stops, and is saved, when one of the processes says so.
     """
 
     log: Callable[[Progress, dict[str, float]], None] = lambda progress, values: None
     save: Callable[[Progress], None] = lambda progress: None
     glance: Callable[[Progress], None] = lambda progress: None
     tick: Callable[[Progress, float], None] = lambda progress, loss: None
+    stop: Callable[[], bool] = lambda: False
 
 
 @dataclass
@@ -116,7 +118,7 @@ class _Means:
 
 
 def run(fabric: Fabric, progress: Progress, objective: Objective, feed: Feed, config: Train, watch: Watchers) -> None:
-    """Train until `config.steps`.
+    """Train until `config.steps`, or until it is asked to stop.
 
     Raises:
         InputError: When the loss or its gradient is no longer finite, with the field and the step; the last checkpoint
@@ -128,21 +130,27 @@ def run(fabric: Fabric, progress: Progress, objective: Objective, feed: Feed, co
         )
     module, tuner = fabric.setup(Trainee(progress.denoiser, objective), progress.optimizer)
     module.train()
-    means = _Means()
-    while progress.step < config.steps:
+    means, last = _Means(), progress.step >= config.steps
+    while not last:
         loss = _step(fabric, module, tuner, feed, progress.step, config)
         progress.average.update(progress.denoiser, progress.step)
         progress.step += 1
+        last = progress.step == config.steps or _stopped(fabric, watch)
         means.add({"loss": loss.total, **loss.parts, "lr": torch.tensor(rate(progress.step - 1, config))})
         watch.tick(progress, float(loss.total.detach()))
-        if progress.step % config.log_every == 0 or progress.step == config.steps:
+        if progress.step % config.log_every == 0 or last:
             watch.log(progress, means.take())
             means = _Means()
         if config.sample_every and progress.step % config.sample_every == 0:
             watch.glance(progress)
             means.since = time.perf_counter()
-        if progress.step % config.save_every == 0 or progress.step == config.steps:
+        if progress.step % config.save_every == 0 or last:
             watch.save(progress)
+
+
+def _stopped(fabric: Fabric, watch: Watchers) -> bool:
+    asked = watch.stop()
+    return asked if fabric.world_size == 1 else bool(fabric.all_reduce(torch.tensor(float(asked)), reduce_op="sum"))
 
 
 def _step(fabric: Fabric, module: Any, tuner: Any, feed: Feed, step: int, config: Train) -> Loss:

@@ -12,7 +12,7 @@ import torch
 
 from geodrift import __version__, checkpoint
 from geodrift.checkpoint import Manifest
-from geodrift.model import restore
+from geodrift.presets import restore
 from geodrift.testing.states import assert_same
 from geodrift.testing.subject import Subject
 

@@ -1,0 +1,163 @@
+"""Generating in pieces, or by several processes: what comes out is what one run that was never stopped gives."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from geodrift.drawn import FOLDER
+from geodrift.model import Model
+from geodrift.testing.command import Result, command, writing
+
+ASK = ("-n", 30, "--batch-size", 8, "--seed", 2)
+VARYING = {"manifest.json", "report.html"}  # they hold seconds
+
+
+@pytest.fixture
+def generate(trained: Path) -> Callable[..., Result]:
+    def run(folder: Path, *arguments: object) -> Result:
+        return command("generate", "graphs", "--checkpoint", trained, "--out", folder, *arguments)
+
+    return run
+
+
+@pytest.fixture
+def straight(tmp_path: Path, generate: Callable[..., Result]) -> Path:
+    """The samples of a run that nobody stopped."""
+    assert generate(tmp_path / "straight", *ASK).code == 0
+    return tmp_path / "straight"
+
+
+def same(folder: Path, other: Path) -> bool:
+    """Whether both hold the same files, and nothing else."""
+    names = {path.name for path in folder.iterdir()}
+    equal = all((folder / name).read_bytes() == (other / name).read_bytes() for name in names - VARYING)
+    return names == {path.name for path in other.iterdir()} and equal
+
+
+def draws(monkeypatch: pytest.MonkeyPatch, interrupt: int | None = None) -> list[int]:
+    """The first numbers of the batches that are drawn from now on; Ctrl-C is pressed in one of them."""
+    draw, seen = Model.draw, []
+
+    def watched(self: Model, numbers: range, *arguments: Any) -> Any:
+        if numbers.start == interrupt:
+            signal.raise_signal(signal.SIGTERM)
+        seen.append(numbers.start)
+        return draw(self, numbers, *arguments)
+
+    monkeypatch.setattr(Model, "draw", watched)
+    return seen
+
+
+def test_a_stopped_run_goes_on_with_what_is_missing(
+    tmp_path: Path, straight: Path, generate: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        draws(patch, interrupt=16)
+        assert generate(tmp_path / "run", *ASK).code == 130
+    again = draws(monkeypatch)
+    assert generate(tmp_path / "run", *ASK, "--resume", "--json").document["network_calls"] == 20
+    assert again == [16, 24]
+    assert same(tmp_path / "run", straight)
+
+
+def test_a_killed_run_goes_on(tmp_path: Path, straight: Path, trained: Path, generate: Callable[..., Result]) -> None:
+    run = tmp_path / "run"
+    arguments = ("generate", "graphs", "--checkpoint", trained, "--out", run, *ASK)
+    process = subprocess.Popen([sys.executable, "-m", "geodrift", *map(str, arguments)], stderr=subprocess.DEVNULL)
+    while not list(run.glob(f"{FOLDER}/*.safetensors")) and process.poll() is None:
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    refused = generate(run, *ASK)
+    assert refused.code == 2
+    assert "go on with --resume" in refused.message
+    assert generate(run, *ASK, "--resume").code == 0
+    assert same(run, straight)
+
+
+def test_resuming_where_nothing_was_begun_begins(
+    tmp_path: Path, straight: Path, generate: Callable[..., Result]
+) -> None:
+    assert generate(tmp_path / "run", *ASK, "--resume").code == 0
+    assert same(tmp_path / "run", straight)
+
+
+def test_resuming_a_whole_run_draws_nothing(
+    straight: Path, generate: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again, before = draws(monkeypatch), (straight / "manifest.json").read_bytes()
+    assert generate(straight, *ASK, "--resume").code == 0
+    assert again == []
+    assert (straight / "manifest.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("option", "key"), [(("--seed", 3), "seed"), (("-n", 31), "requested"), (("--steps", 2), "config")]
+)
+def test_resuming_another_run_is_refused_and_loses_nothing(
+    option: tuple[object, ...], key: str, tmp_path: Path, straight: Path, generate: Callable[..., Result],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    with monkeypatch.context() as patch:
+        draws(patch, interrupt=8)
+        generate(tmp_path / "run", *ASK)
+    refused = generate(tmp_path / "run", *ASK, *option, "--resume")
+    assert refused.code == 2
+    assert f"began with another {key}; resume with the same" in refused.message
+    assert generate(tmp_path / "run", *ASK, "--resume").code == 0
+    assert same(tmp_path / "run", straight)
+
+
+def test_an_unfinished_run_is_replaced_when_that_is_asked_for(
+    tmp_path: Path, straight: Path, generate: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        draws(patch, interrupt=8)
+        generate(tmp_path / "run", *ASK, "--seed", 9)
+    assert generate(tmp_path / "run", *ASK, "--overwrite").code == 0
+    assert same(tmp_path / "run", straight)
+    assert generate(tmp_path / "run", *ASK, "--overwrite", "--resume").code == 2
+
+
+def test_a_damaged_batch_is_named(
+    tmp_path: Path, generate: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        draws(patch, interrupt=8)
+        generate(tmp_path / "run", *ASK)
+    batch = tmp_path / "run" / FOLDER / "00000000-00000008.safetensors"
+    batch.write_bytes(batch.read_bytes()[:-40])
+    refused = generate(tmp_path / "run", *ASK, "--resume")
+    assert (refused.code, refused.message) == (
+        2, f"geodrift: {batch}: damaged; remove it, and it will be drawn again"
+    )  # fmt: skip
+
+
+def test_a_second_run_in_one_folder_is_refused(tmp_path: Path, generate: Callable[..., Result]) -> None:
+    with writing(tmp_path):
+        refused = generate(tmp_path, "-n", 2)
+    assert refused.code == 2
+    assert "another process is writing here" in refused.message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_several_processes_share_a_run(tmp_path: Path, straight: Path, trained: Path) -> None:
+    run = tmp_path / "run"
+    arguments = ("generate", "graphs", "--checkpoint", trained, "--out", run, *ASK)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone", "-m"]
+    alone = {name: value for name, value in os.environ.items() if name not in {"RANK", "WORLD_SIZE", "LOCAL_RANK"}}
+    done = subprocess.run(
+        [*torchrun, "geodrift", *map(str, arguments)], env=alone, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("30 samples") == 1
+    assert same(run, straight)
+    shutil.rmtree(run)
