@@ -8,7 +8,6 @@ of every other file; tensors are safetensors. Nothing is ever unpickled.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Mapping
@@ -17,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import from_json
 from safetensors import SafetensorError
 from safetensors.torch import load as parse_tensors
 from safetensors.torch import save as dump_tensors
 from torch import Tensor
 
-from geodrift.errors import InputError
+from geodrift.errors import InputError, short
 
 FORMAT = 1
 Tensors = Mapping[str, Tensor]
@@ -79,7 +79,7 @@ class Checkpoint:
         """
         path = folder / "manifest.json"
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = from_json(path.read_bytes())
         except OSError:
             raise InputError(f"{folder}: no checkpoint here (no manifest.json)") from None
         except ValueError:
@@ -117,7 +117,7 @@ def _manifest(values: Any, path: Path) -> Manifest:
         return Manifest.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        raise InputError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg'].lower()}") from None
+        raise InputError(f"{path}: {short('.'.join(map(str, first['loc'])))}: {first['msg'].lower()}") from None
 
 
 def digest(tensors: Tensors) -> str:

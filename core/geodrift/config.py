@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from geodrift.errors import InputError, unknown
+from geodrift.errors import InputError, short, unknown
 
 Table = dict[str, Any]
 Precision = Annotated[Literal["32", "bf16"], BeforeValidator(lambda value: "32" if value == 32 else value)]
@@ -168,7 +168,9 @@ def _explain(error: ValidationError, source: str) -> InputError:
     first = error.errors()[0]
     *sections, key = map(str, first["loc"])
     if first["type"] != "extra_forbidden":
-        return InputError(f"{source}: {'.'.join([*sections, key])}: {first['msg'].lower()}, not {first['input']!r}")
+        return InputError(
+            f"{source}: {short('.'.join([*sections, key]))}: {first['msg'].lower()}, not {short(repr(first['input']))}"
+        )
     model: Any = {"train": Train, "sample": Sample}[sections[0]] if sections else Config
     place = f"key in [{sections[0]}]" if sections else "key"
     return InputError(f"{source}: {unknown(place, key, model.model_fields)}")

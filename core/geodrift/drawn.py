@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import from_json
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -62,7 +63,7 @@ class Drawn:
             self.folder.mkdir(parents=True, exist_ok=True)
             return _replace(path, json.dumps(asked).encode())
         try:
-            known = json.loads(path.read_text(encoding="utf-8"))
+            known = from_json(path.read_bytes())
         except ValueError:
             known = {}
         for key in sorted(asked.keys() | known.keys()):

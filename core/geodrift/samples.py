@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import from_json
 
 from geodrift import drawn
 from geodrift.claim import LOCK
 from geodrift.drawn import Drawn
-from geodrift.errors import InputError
+from geodrift.errors import InputError, short
 from geodrift.metric import Metric
 
 FORMAT = 1
@@ -93,7 +94,7 @@ def opened(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = from_json(path.read_bytes())
     except OSError:
         raise InputError(f"{folder}: no generated samples here (no {MANIFEST})") from None
     except ValueError:
@@ -106,7 +107,7 @@ def opened(folder: Path) -> Manifest:
         return Manifest.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        raise InputError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg'].lower()}") from None
+        raise InputError(f"{path}: {short('.'.join(map(str, first['loc'])))}: {first['msg'].lower()}") from None
 
 
 def vacate(folder: Path, overwrite: bool = False, resume: bool = False) -> None:
@@ -168,7 +169,7 @@ def figures(folder: Path) -> list[Metric]:
     if not path.is_file():
         return []
     try:
-        return TypeAdapter(list[Metric]).validate_python(json.loads(path.read_text(encoding="utf-8"))["metrics"])
+        return TypeAdapter(list[Metric]).validate_python(from_json(path.read_bytes())["metrics"])
     except (ValueError, KeyError, TypeError):
         raise InputError(f"{path}: not figures of `geodrift evaluate`; remove it or measure again") from None
 

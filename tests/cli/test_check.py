@@ -27,7 +27,7 @@ def test_graphs_keep_the_laws() -> None:
     result = command("check", "graphs", "--json", *SETTINGS)
     broken = [outcome for outcome in result.document if not outcome["passed"]]
     assert (result.code, broken) == (0, [])
-    assert len(result.document) == 16
+    assert len(result.document) == 17
 
 
 def test_a_model_with_scores_is_measured() -> None:

@@ -37,7 +37,7 @@ def python(package: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_its_tests_pass(package: Path) -> None:
     done = python(package, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider")
     assert done.returncode == 0, done.stdout
-    assert "14 passed" in done.stdout
+    assert "15 passed" in done.stdout
 
 
 def test_it_is_found_and_keeps_the_laws(package: Path) -> None:

@@ -25,6 +25,7 @@ def prepare(
 ) -> None:
     """Write data as training sees them, in files that `train` and `evaluate` read."""
     from geodrift import plugins
+    from geodrift.claim import claimed
     from geodrift.presets import settings
     from geodrift.samples import staged, vacate
 
@@ -34,9 +35,10 @@ def prepare(
         raise InputError(f"{domain}: files are used as they are; there is nothing to prepare")
     config = settings(preset or next(iter(found.presets())), domain, change or [])
     reading = found.read(data, pairs("--where", where))
-    vacate(out)
-    with stages(), staged(out) as temporary:
-        refused = [*reading.refused, *write(reading.objects, config.data, temporary)]
+    with claimed(out), stages():
+        vacate(out)
+        with staged(out) as temporary:
+            refused = [*reading.refused, *write(reading.objects, config.data, temporary)]
     for refusal in refused:
         note(f"  {refusal.name}: {refusal.reason}")
     total = len(reading.objects) + len(reading.refused)

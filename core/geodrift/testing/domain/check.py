@@ -13,6 +13,7 @@ from geodrift.testing.subject import Subject
 
 LAWS: tuple[Callable[[Subject], None], ...] = (
     files.write_read,
+    files.damaged_files,
     files.encode_decode,
     files.codec_stored,
     network.batch_mates,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+import random
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,9 +14,13 @@ import torch
 
 from geodrift import __version__, checkpoint
 from geodrift.checkpoint import Manifest
+from geodrift.errors import InputError
 from geodrift.presets import restore
+from geodrift.testing.damage import damaged
 from geodrift.testing.states import assert_same
 from geodrift.testing.subject import Subject
+
+_DAMAGES = 20  # of each file
 
 
 def write_read(subject: Subject) -> None:
@@ -26,6 +32,20 @@ def write_read(subject: Subject) -> None:
         assert_recovered(subject, subject.domain.samples(Path(name)), "samples()")
         reading = subject.domain.read(Path(name), {}) if len(written) > 1 else subject.domain.read(written[0], {})
         assert_recovered(subject, reading.objects, "read()")
+
+
+def damaged_files(subject: Subject) -> None:
+    """Whatever happened to a file, it is read or refused by `InputError`."""
+    dice = random.Random(0)
+    with TemporaryDirectory() as name:
+        written = subject.domain.write(subject.objects, Path(name))
+        for path in written:
+            whole = path.read_bytes()
+            for _ in range(_DAMAGES):
+                path.write_bytes(damaged(whole, dice))
+                with contextlib.suppress(InputError):
+                    subject.domain.read(Path(name) if len(written) > 1 else path, {})
+            path.write_bytes(whole)
 
 
 def assert_recovered(subject: Subject, found: list[Any], by: str) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from pymatgen.core import Structure
 
 from geodrift.domain import Reading, Refusal
-from geodrift.errors import InputError
+from geodrift.errors import InputError, short
 from geodrift_crystals.files import cif, poscar, tables, xyz
 from geodrift_crystals.files.generated import INVALID, SAMPLES, invalid, numbered
 from geodrift_crystals.files.reading import Record, Where, select, understand
@@ -78,7 +78,7 @@ def _useless(refused: Sequence[Refusal]) -> str:
     if not refused:
         return "no records"
     first = refused[0]
-    return f"none of {len(refused)} records can be read; the first: {first.index}: {first.name}: {first.reason}"
+    return f"none of {len(refused)} records can be read; the first: {first.index}: {first.name}: {short(first.reason)}"
 
 
 def _records(file: Path, place: Path, broken: list[Refusal]) -> list[Record]:

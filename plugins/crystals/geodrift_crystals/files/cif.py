@@ -18,7 +18,8 @@ import numpy as np
 from pymatgen.core import Composition, Lattice, Structure
 from pymatgen.io.cif import CifBlock, CifParser
 
-from geodrift_crystals.files.reading import Record, text
+from geodrift.contents import text
+from geodrift_crystals.files.reading import Record
 from geodrift_crystals.files.symmetry import is_p1, refuse_wrong_symmetry
 from geodrift_crystals.structures import MOST_ATOMS, Unrepresentable, crystal, distinct, element, plain
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from pymatgen.core import Structure
 from pymatgen.io.vasp import Poscar
 
-from geodrift_crystals.files.reading import Record, text
+from geodrift.contents import text
+from geodrift_crystals.files.reading import Record
 from geodrift_crystals.structures import MOST_ATOMS, Unrepresentable, distinct, plain
 
 

@@ -6,10 +6,8 @@ record is wrong with is its own reason; the others go on.
 
 from __future__ import annotations
 
-import gzip
 import re
 import warnings
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -77,26 +75,6 @@ def parsed(records: Sequence[Record], jobs: int | None = None) -> list[Structure
     processes = jobs or (-1 if len(records) >= MANY else 1)
     blocks = [records[start : start + _BLOCK] for start in range(0, len(records), _BLOCK)]
     return list(chain.from_iterable(Parallel(n_jobs=processes)(delayed(_parsed)(block) for block in blocks)))
-
-
-def contents(path: Path) -> bytes:
-    """The bytes of a file, decompressed when its name ends in .gz."""
-    try:
-        data = path.read_bytes()
-        data = gzip.decompress(data) if path.suffix == ".gz" else data
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    if not data.strip():
-        raise InputError(f"{path}: the file is empty")
-    return data
-
-
-def text(path: Path) -> str:
-    """The text of a file in UTF-8, with `\\n` at the end of its lines whatever they end with."""
-    try:
-        return re.sub(r"\r\n?", "\n", contents(path).decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file (byte {error.start}); save it as UTF-8") from None
 
 
 def _parsed(records: Sequence[Record]) -> list[Structure | str]:

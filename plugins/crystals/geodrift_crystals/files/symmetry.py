@@ -82,5 +82,5 @@ def _refuse_no_group(rotations: Floats) -> None:
 def _refuse_number(key: str, value: Any) -> None:
     if isinstance(value, str) and value.strip("'\" ") not in ("", "?", "."):
         digits = value.strip("'\" ")
-        if not digits.isdigit() or not 1 <= int(digits) <= 230:
+        if not digits.isdecimal() or len(digits) > 3 or not 1 <= int(digits) <= 230:
             raise Unrepresentable(f"wrong symmetry: {key} is {digits[:20]}, not a number from 1 to 230")

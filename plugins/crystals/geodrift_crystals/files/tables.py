@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from geodrift.contents import text
 from geodrift.errors import InputError, unknown
 from geodrift_crystals.files import cif
-from geodrift_crystals.files.reading import NAME, Record, text
+from geodrift_crystals.files.reading import NAME, Record
 
 CIF = "cif"
 _LONGEST = 2**24  # characters of a cell: a CIF is longer than csv's default limit

@@ -17,11 +17,13 @@ from pathlib import Path
 import numpy as np
 from pymatgen.core import Structure
 
-from geodrift.errors import InputError
-from geodrift_crystals.files.reading import NAME, Record, text
+from geodrift.contents import text
+from geodrift.errors import InputError, short
+from geodrift_crystals.files.reading import NAME, Record
 from geodrift_crystals.structures import MOST_ATOMS, Unrepresentable, crystal, distinct
 
-_PAIR = re.compile(r"""([^\s=]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|\{([^}]*)\}|(\S+))""")
+_PAIR = re.compile(r"""(?<![^\s="'}])([^\s=]++)\s*+=\s*+(?:"([^"]*)"|'([^']*)'|\{([^}]*)\}|(\S+))""")
+_COUNT = re.compile(r"\s*\d{1,9}\s*", re.ASCII)
 _PLAIN = "species:S:1:pos:R:3"
 _OURS = ("Lattice", "Properties", "pbc")
 
@@ -31,7 +33,7 @@ def records(path: Path) -> list[Record]:
     lines = iter(text(path).rstrip().split("\n"))
     found: list[Record] = []
     for line in lines:
-        if not line.strip().isdigit():
+        if not _COUNT.fullmatch(line):
             raise InputError(f"{path}: frame {len(found) + 1} begins with {line[:40]!r}, not with a number of atoms")
         info = comment(next(lines, ""))
         atoms = list(islice(lines, int(line)))
@@ -101,4 +103,4 @@ def _numbers(texts: Sequence[str], what: str) -> np.ndarray[tuple[int], np.dtype
     try:
         return np.array([float(value) for value in texts])
     except ValueError as error:
-        raise Unrepresentable(f"{what}: {error}") from None
+        raise Unrepresentable(f"{what}: {short(error)}") from None

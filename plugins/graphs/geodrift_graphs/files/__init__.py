@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from geodrift.domain import Refusal
-from geodrift.errors import InputError
+from geodrift.errors import InputError, short
 from geodrift_graphs.files import graphs, molecules
 from geodrift_graphs.files.reading import Kind, Reading, Record, Where, select, understand, whatever
 from geodrift_graphs.files.writing import SAMPLES, write
@@ -61,7 +61,7 @@ def _useless(refused: Sequence[Refusal]) -> str:
     if not refused:
         return "no records"
     first = refused[0]
-    return f"none of {len(refused)} records can be read; the first: {first.index}: {first.name}: {first.reason}"
+    return f"none of {len(refused)} records can be read; the first: {first.index}: {first.name}: {short(first.reason)}"
 
 
 def samples(path: str | Path) -> list[Any]:

@@ -14,8 +14,9 @@ import numpy as np
 from networkx.readwrite.graphml import GraphMLReader
 from numpy.typing import NDArray
 
+from geodrift.contents import contents
 from geodrift.errors import InputError
-from geodrift_graphs.files.reading import Record, contents
+from geodrift_graphs.files.reading import Record
 from geodrift_graphs.generic.degrees import check
 from geodrift_graphs.generic.packed import MOST_NODES, Unrepresentable
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from rdkit import Chem, rdBase
 
+from geodrift.contents import text
 from geodrift.errors import InputError, unknown
-from geodrift_graphs.files.reading import Record, text
+from geodrift_graphs.files.reading import Record
 from geodrift_graphs.generic.packed import Unrepresentable
 from geodrift_graphs.molecules.vocabulary import problem
 

@@ -2,9 +2,7 @@ r"""What reading a file gives, and which of its records are wanted."""
 
 from __future__ import annotations
 
-import gzip
 import re
-import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,26 +77,6 @@ def whatever(record: Record) -> Any:
         return record.parse()
     except Unrepresentable:
         return record.rough() if record.rough else None
-
-
-def contents(path: Path) -> bytes:
-    """The bytes of a file, decompressed when its name ends in .gz."""
-    try:
-        data = path.read_bytes()
-        data = gzip.decompress(data) if path.suffix == ".gz" else data
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    if not data.strip():
-        raise InputError(f"{path}: the file is empty")
-    return data
-
-
-def text(path: Path) -> str:
-    """The text of a file in UTF-8, with `\\n` at the end of its lines whatever they end with."""
-    try:
-        return re.sub(r"\r\n?", "\n", contents(path).decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file (byte {error.start}); save it as UTF-8") from None
 
 
 def _rows(given: str) -> slice:

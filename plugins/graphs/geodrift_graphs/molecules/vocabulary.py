@@ -122,8 +122,11 @@ def sanitised(molecule: Chem.Mol) -> Chem.Mol | None:
 
 def problem(molecule: Chem.Mol) -> str:
     """The first reason why RDKit's sanitisation fails, empty when it does not."""
-    with rdBase.BlockLogs():
-        problems: Iterable[Exception] = Chem.DetectChemistryProblems(molecule)
+    try:
+        with rdBase.BlockLogs():
+            problems: Iterable[Exception] = Chem.DetectChemistryProblems(molecule)
+    except RuntimeError:  # a broken record of stereochemistry is beyond RDKit itself
+        return ""
     return next((error.Message() for error in problems), "")  # type: ignore[attr-defined]
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from nibabel import Nifti1Image
 
 from geodrift.domain import Reading, Refusal
-from geodrift.errors import InputError
+from geodrift.errors import InputError, short
 from geodrift_mri3d.files.checks import LIMIT
 from geodrift_mri3d.files.generated import SAMPLES, listed
 from geodrift_mri3d.files.listing import Entry, entries
@@ -85,6 +85,8 @@ def _opened(entry: Entry, limit: int) -> Nifti1Image:
 
 
 def _useless(place: Path, refused: Sequence[Refusal]) -> str:
+    if not refused:
+        return f"{place}: no images are listed here"
     if len(refused) == 1:
         return refused[0].reason if str(place) in refused[0].reason else f"{place}: {refused[0].reason}"
-    return f"{place}: none of {len(refused)} images can be used; the first: {refused[0].reason}"
+    return f"{place}: none of {len(refused)} images can be used; the first: {short(refused[0].reason)}"

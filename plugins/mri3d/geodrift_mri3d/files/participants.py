@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from geodrift.contents import text
 from geodrift.errors import InputError, unknown
 
 PARTICIPANTS = "participants.tsv"
@@ -74,7 +75,7 @@ def table(path: Path, key: str = ID) -> Table:
     Raises:
         InputError: When it is no text or has no such column.
     """
-    reader = csv.DictReader(io.StringIO(_text(path)), delimiter="\t", quoting=csv.QUOTE_NONE, restkey="")
+    reader = csv.DictReader(io.StringIO(text(path, _LARGEST)), delimiter="\t", quoting=csv.QUOTE_NONE, restkey="")
     names = [name.strip() for name in reader.fieldnames or []]
     if key not in names:
         raise InputError(f"{path}: {unknown('column', key, names)}; are its columns separated by tabs?")
@@ -98,10 +99,10 @@ def _twice(path: Path, name: str, first: Row, second: Row) -> Row:
 def _row(place: str, line: int, texts: Mapping[str, str], numeric: set[str], long: bool) -> Row:
     problem = "more values than columns; correct the tabs" if long else ""
     values: dict[str, Value] = {}
-    for name, text in texts.items():
-        number = _number(text) if name in numeric else None
-        values[name] = text if number is None else number
-        problem = problem or (_problem(name, text, number) if name in numeric else "")
+    for name, written in texts.items():
+        number = _number(written) if name in numeric else None
+        values[name] = written if number is None else number
+        problem = problem or (_problem(name, written, number) if name in numeric else "")
     return Row(line, texts, values, f"{place}: {problem}" if problem else "")
 
 
@@ -130,14 +131,3 @@ def _number(text: str) -> float | None:
 def _known(row: Mapping[str, str | Sequence[str] | None]) -> dict[str, str]:
     texts = {name: value.strip() for name, value in row.items() if name and isinstance(value, str)}
     return {name: text for name, text in texts.items() if text.lower() not in _MISSING}
-
-
-def _text(path: Path) -> str:
-    try:
-        if path.stat().st_size > _LARGEST:
-            raise InputError(f"{path}: more than {_LARGEST // 2**20} MiB; this is no table of subjects")
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file (byte {error.start}); save it as UTF-8") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
