@@ -142,7 +142,9 @@ def parse(path: Path) -> Table:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a TOML file: {error}") from None
+        raise InputError(f"{path}: not a TOML file: {short(error)}") from None
+    except RecursionError:
+        raise InputError(f"{path}: not a config: its lists are too deep") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
 

@@ -63,7 +63,7 @@ def _lose(content: bytes, dice: random.Random) -> bytes:
 
 def _repeat(content: bytes, dice: random.Random) -> bytes:
     piece = _piece(content, dice)
-    return content[: piece.stop] + content[piece] * dice.choice((1, 2, 50)) + content[piece.stop :]
+    return content[: piece.stop] + content[piece] * dice.choice((1, 2, 20)) + content[piece.stop :]
 
 
 def _insert(content: bytes, dice: random.Random) -> bytes:

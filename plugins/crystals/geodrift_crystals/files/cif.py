@@ -28,7 +28,9 @@ CELL = tuple(
 )
 POSITIONS = tuple(f"_atom_site_fract_{axis}" for axis in "xyz")
 _LABEL, _TYPE, _OCCUPANCY = "_atom_site_label", "_atom_site_type_symbol", "_atom_site_occupancy"
-_BLOCK = re.compile(r"^\s*data_", re.MULTILINE | re.IGNORECASE)
+_BLOCK = re.compile(r"^[^\S\n]*+data_", re.MULTILINE | re.IGNORECASE)
+_LONGEST = 2048  # characters of a line, as the standard has it
+_QUOTES = 200  # in a line; the parser takes the square of their number
 _UNKNOWN = ("?", ".")
 _SHARE = 0.01  # difference of an atomic share that is a missing site
 Block = Mapping[str, Any]
@@ -70,6 +72,7 @@ def arrangement(content: str) -> Structure:
     start = _BLOCK.search(content)
     if start is None:
         raise Unrepresentable("not a CIF: no data_ block")
+    _refuse_lines(content)
     block = _block(content[start.start() :].lstrip())
     _refuse_no_cell(block)
     _refuse_no_sites(block)
@@ -103,6 +106,14 @@ def _parsed(content: str) -> Structure:
         if "exceeded tolerance" in str(error):
             raise Unrepresentable("duplicate sites: two atoms at the same place") from None
         raise
+
+
+def _refuse_lines(content: str) -> None:
+    for line in content.split("\n"):
+        if len(line) > _LONGEST:
+            raise Unrepresentable(f"a line of {len(line)} characters; CIF has up to {_LONGEST}")
+        if line.count("'") + line.count('"') > _QUOTES:
+            raise Unrepresentable("a line of quotation marks; the file is damaged")
 
 
 def _refuse_no_cell(block: Block) -> None:
