@@ -54,25 +54,31 @@ class Streams:
     Arguments:
         keys: One 64-bit key for each leading entry of the tensors to be drawn, `(B,)`, int64.
         places: The place of each leading entry among those with the same key, `(B,)`; zero if keys differ.
+        part: Which of several processes has these samples of a batch, and how many there are: with `(r, R)` they are
+            the samples `r, r + R, …` of it.
     """
 
-    def __init__(self, keys: Tensor, places: Tensor | int = 0) -> None:
-        self._keys, self._places = keys, torch.as_tensor(places, device=keys.device)
+    part: tuple[int, int] = (0, 1)
+
+    def __init__(self, keys: Tensor, places: Tensor | int = 0, part: tuple[int, int] = (0, 1)) -> None:
+        self._keys, self._places, self.part = keys, torch.as_tensor(places, device=keys.device), part
         self._draws = 0
 
     @classmethod
-    def of(cls, seed: int, samples: Tensor | int, device: torch.device | str = "cpu") -> Streams:
+    def of(
+        cls, seed: int, samples: Tensor | int, device: torch.device | str = "cpu", part: tuple[int, int] = (0, 1)
+    ) -> Streams:
         """The streams of samples `0 … n - 1`, or of the samples with these indices, `(B,)`, of a run with this seed."""
         index = torch.arange(samples) if isinstance(samples, int) else samples
         start = _mix(torch.tensor(_signed(seed), dtype=torch.int64))
-        return cls(_mix(start ^ _mix(index.to(torch.int64) * _DRAW)).to(device))
+        return cls(_mix(start ^ _mix(index.to(torch.int64) * _DRAW)).to(device), part=part)
 
     def __len__(self) -> int:
         return len(self._keys)
 
     def to(self, device: torch.device | str) -> Streams:
         """The same streams, from their beginning, on another device."""
-        return Streams(self._keys.to(device), self._places.to(device))
+        return Streams(self._keys.to(device), self._places.to(device), self.part)
 
     def on(self, layout: Layout) -> Streams:
         """Streams for a field with this layout, split off from these; ragged rows get what padded ones would."""

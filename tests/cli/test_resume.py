@@ -1,7 +1,6 @@
 """Generating in pieces, or by several processes: what comes out is what one run that was never stopped gives."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file
+from torch import Tensor
 
 from geodrift.drawn import FOLDER
 from geodrift.model import Model
@@ -149,15 +150,28 @@ def test_a_second_run_in_one_folder_is_refused(tmp_path: Path, generate: Callabl
     assert list(tmp_path.iterdir()) == []
 
 
-def test_several_processes_share_a_run(tmp_path: Path, straight: Path, trained: Path) -> None:
-    run = tmp_path / "run"
-    arguments = ("generate", "graphs", "--checkpoint", trained, "--out", run, *ASK)
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone", "-m"]
+def together(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """A command by two processes of this machine."""
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone", "-m", "geodrift"]
+    words = [*torchrun, *map(str, arguments)]
     alone = {name: value for name, value in os.environ.items() if name not in {"RANK", "WORLD_SIZE", "LOCAL_RANK"}}
-    done = subprocess.run(
-        [*torchrun, "geodrift", *map(str, arguments)], env=alone, capture_output=True, text=True, check=False
-    )
+    return subprocess.run(words, env=alone, capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_several_processes_share_a_run(tmp_path: Path, straight: Path, trained: Path) -> None:
+    done = together("generate", "graphs", "--checkpoint", trained, "--out", tmp_path / "run", *ASK)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("30 samples") == 1
-    assert same(run, straight)
-    shutil.rmtree(run)
+    assert same(tmp_path / "run", straight)
+
+
+def test_a_training_goes_on_with_another_number_of_processes(tmp_path: Path, molecules: Path, config: Path) -> None:
+    def stages(folder: Path, *runs: Callable[..., Any]) -> dict[str, Tensor]:
+        for steps, run in zip((4, 8), runs, strict=True):
+            more = ("--set", f"train.steps={steps}", "--set", "train.keep=9", "--resume")
+            run("train", "graphs", "--preset", config, "--data", molecules, "--out", folder, *more)
+        return load_file(folder / "checkpoints/step-00000008/model.safetensors")
+
+    one, changed = stages(tmp_path / "one", command, command), stages(tmp_path / "two", command, together)
+    difference = max(float((one[name] - changed[name]).abs().max()) for name in one)
+    assert 0 < difference < 1e-5  # sums in another order

@@ -22,8 +22,10 @@ class TimeLaw(ABC):
     def place(self, u: Tensor) -> Tensor: ...
 
     def stratified(self, count: int, device: torch.device, rng: Streams) -> Tensor:
-        """One time for each of `count` samples, one of them in each of as many equal shares of the law."""
-        strata = (torch.arange(count, device=device) + rng.uniform(torch.empty(count, device=device))) / count
+        """One time for each of `count` samples of a batch; all of the batch have an equal share of the law each."""
+        rank, ranks = rng.part
+        number = torch.arange(count, device=device) * ranks + rank
+        strata = (number + rng.uniform(torch.empty(count, device=device))) / (count * ranks)
         return self.place(strata).to(torch.get_default_dtype())
 
 

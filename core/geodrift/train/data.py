@@ -52,7 +52,8 @@ class Feed:
     def batch(self, step: int, rank: int = 0, ranks: int = 1) -> tuple[State, dict[str, Tensor], Streams]:
         """The share of a step that belongs to this process: data, conditions and one random stream a sample."""
         mine = torch.arange(rank, self.batch_size, ranks)
-        rows, rng = self.indices(step)[mine], Streams.of(self.seed + 1, step * self.batch_size + mine)
+        rows = self.indices(step)[mine]
+        rng = Streams.of(self.seed + 1, step * self.batch_size + mine, part=(rank, ranks))
         if hasattr(self.codec, "augmented"):
             return *self.codec.augmented(self.arrays, rows, rng), rng
         return *self.codec.batch(self.arrays, rows), rng
