@@ -31,8 +31,6 @@ from geodrift.solvers import solvers
 from geodrift.solvers.grids import grids
 from geodrift.state import State
 
-REPORT = "report.html"
-
 
 @dataclass(frozen=True)
 class Request:
@@ -47,6 +45,7 @@ class Request:
         formats: Kinds of files to write beside the domain's own.
         like: Objects that the samples are to be like, if any.
         choice: Of each sample among several drafts, if any.
+        command: How it was asked for, to be shown.
     """
 
     model: Model
@@ -57,6 +56,7 @@ class Request:
     formats: Sequence[str] = ()
     like: Likeness = field(default_factory=Likeness)
     choice: Choice = field(default_factory=Choice)
+    command: str = ""
 
     @property
     def drafts(self) -> int:
@@ -181,7 +181,7 @@ class Run:
         with samples.staged(folder) as temporary:
             extra = [self.request.formats] if self.request.formats else []
             written = [path.name for path in domain.write(objects, temporary, *extra)] if objects else []
-            manifest = self._manifest(domain.glance(objects) if objects else {}, [*written, REPORT])
+            manifest = self._manifest(domain.glance(objects) if objects else {}, [*written, samples.REPORT])
             report(temporary, manifest, domain, objects)
             (temporary / samples.MANIFEST).write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
         return manifest
@@ -193,6 +193,7 @@ class Run:
             count=len(self.objects),
             batches=len(self.chunks),
             network_calls=self.cost.calls,
+            command=self.request.command,
             seconds=self.cost.seconds,
             cpu_seconds=self.cost.cpu_seconds,
             glance=glance,
@@ -211,6 +212,6 @@ def report(
     """Write report.html."""
     body = domain.report(objects, reference or [], metrics or [])
     text = page(manifest.model, body, facts(manifest), json.loads(manifest.model_dump_json()))
-    path = folder / REPORT
+    path = folder / samples.REPORT
     path.write_text(text, encoding="utf-8")
     return path

@@ -29,6 +29,7 @@ from geodrift.metric import Metric
 FORMAT = 1
 MANIFEST = "manifest.json"
 METRICS = "metrics.json"
+REPORT = "report.html"
 _WRITING = ".writing-"  # what a killed process may leave
 
 
@@ -48,6 +49,7 @@ class Manifest(BaseModel):
         count: Samples there are.
         batches: Batches generated.
         network_calls: Calls of the network, each on a whole batch.
+        command: How `geodrift` was called, empty when it was from Python.
         seconds: Of generation, without loading and writing.
         cpu_seconds: The same, of all cores together.
         glance: Cheap metrics of the samples.
@@ -74,6 +76,7 @@ class Manifest(BaseModel):
     count: int
     batches: int
     network_calls: int
+    command: str = ""
     seconds: float
     cpu_seconds: float
     glance: dict[str, float] = {}

@@ -12,11 +12,24 @@ from typing import Annotated
 
 import typer
 
-from geodrift.cli import check, domains, evaluate, generate, info, likelihood, new_domain, prepare, report, train
+from geodrift.cli import (
+    check,
+    domains,
+    evaluate,
+    gallery,
+    generate,
+    info,
+    likelihood,
+    new_domain,
+    prepare,
+    report,
+    train,
+)
 from geodrift.cli.interrupts import stopping
+from geodrift.cli.session import session
 from geodrift.errors import InputError
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app = typer.Typer(add_completion=True, pretty_exceptions_enable=False, help=__doc__)
 for command in (
     domains.domains,
     generate.generate,
@@ -25,6 +38,7 @@ for command in (
     evaluate.evaluate,
     likelihood.likelihood,
     report.report,
+    gallery.gallery,
     info.info,
     check.check,
     new_domain.new_domain,
@@ -54,7 +68,7 @@ def start(
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
-    with warnings.catch_warnings(), stopping():
+    with warnings.catch_warnings(), stopping(), session(arguments):
         if not sys.warnoptions:
             warnings.filterwarnings("ignore", module=r"(?!geodrift)")  # those of other packages
         try:

@@ -7,10 +7,13 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from geodrift.cli.session import quiet
+
 
 def note(text: str) -> None:
     """A line for the person who watches."""
-    print(text, file=sys.stderr)
+    if not quiet():
+        print(text, file=sys.stderr)
 
 
 def emit(document: Any) -> None:

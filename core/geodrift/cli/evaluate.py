@@ -13,6 +13,7 @@ import typer
 from geodrift import caching
 from geodrift.cli.console import emit, note, table
 from geodrift.cli.options import pairs
+from geodrift.cli.session import Quiet
 from geodrift.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def evaluate(
     out: Annotated[Path | None, typer.Option(help="File for the figures; by default metrics.json beside them.")] = None,
     per_sample: Annotated[Path | None, typer.Option(help="A .csv file for a table with a row for each sample.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Measure samples: value, 95 % interval, floor, number of samples."""
     from geodrift.plugins import domain as find

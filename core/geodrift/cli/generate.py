@@ -15,6 +15,7 @@ from geodrift.cli.interrupts import unhurried
 from geodrift.cli.options import device as find_device
 from geodrift.cli.options import source as find_source
 from geodrift.cli.options import values
+from geodrift.cli.session import Quiet, called
 from geodrift.errors import InputError
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def generate(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run in --out.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped in --out.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the manifest.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Generate samples with a preset or a checkpoint of your own."""
     from geodrift import ranks
@@ -71,7 +73,7 @@ def generate(
     count = len(same.numbers(n or (64 if like is None else 1)))
     old = Data.read(model.domain, avoid, "--avoid-where", avoid_where)
     choice = Choice(best_of, old.objects, old.path, old.where)
-    request = Request(model, name, count, seed, values("--condition", condition), format or (), same, choice)
+    request = Request(model, name, count, seed, values("--condition", condition), format or (), same, choice, called())
     request.check()
     if overwrite and resume:
         raise InputError("--overwrite and --resume: give one of them")

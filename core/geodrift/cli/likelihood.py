@@ -13,6 +13,7 @@ import typer
 from geodrift.cli.console import emit, finite, note, table
 from geodrift.cli.options import device as find_device
 from geodrift.cli.options import source
+from geodrift.cli.session import Quiet
 from geodrift.errors import InputError
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def likelihood(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
     out: Annotated[Path | None, typer.Option(help="A .csv or .json file; by default a .csv beside the input.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Log-likelihood of each object: exact where the model is a flow of real fields, else a bound from below."""
     from geodrift.plugins import domain as find

@@ -10,6 +10,7 @@ import typer
 from geodrift.cli.console import note
 from geodrift.cli.options import pairs
 from geodrift.cli.progress import stages
+from geodrift.cli.session import Quiet
 from geodrift.errors import InputError
 
 
@@ -22,6 +23,7 @@ def prepare(
     change: Annotated[
         list[str] | None, typer.Option("--set", help="Change one key: data.spacing=[3.0,3.0,3.0].")
     ] = None,
+    quiet: Quiet = False,
 ) -> None:
     """Write data as training sees them, in files that `train` and `evaluate` read."""
     from geodrift import plugins

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
+from geodrift.cli.session import quiet
 from geodrift.stages import Done, watched
 
 
@@ -60,4 +61,4 @@ def stages() -> Iterator[None]:
 def _progress(console: Console, shown: bool, passing: bool = False) -> Progress:
     """Bars, which disappear at the end when they are `passing`."""
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), _Rate(), TimeElapsedColumn())
-    return Progress(*columns, TimeRemainingColumn(), console=console, disable=not shown, transient=passing)
+    return Progress(*columns, TimeRemainingColumn(), console=console, disable=quiet() or not shown, transient=passing)

@@ -9,6 +9,7 @@ import typer
 
 from geodrift.cli.console import emit
 from geodrift.cli.evaluate import Data, Jobs, Option, Reference, Train, TrainWhere, Where, described, measure, resumable
+from geodrift.cli.session import Quiet
 
 
 def report(
@@ -20,6 +21,7 @@ def report(
     option: Option = None,
     jobs: Jobs = 1,
     json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Write report.html again, with the figures of metrics.json, or with new ones if there are data to compare with."""
     from geodrift import generation, samples
@@ -37,5 +39,5 @@ def report(
         samples.measured({"samples": str(folder), **described(found, real, seen, option, metrics)}, folder)
     with samples.staged(folder) as temporary:
         generation.report(temporary, manifest, found, objects, real.objects, metrics)
-    path = folder / generation.REPORT
+    path = folder / samples.REPORT
     emit({"report": str(path), "samples": len(objects), "metrics": len(metrics)}) if json else print(path)

@@ -16,6 +16,7 @@ from geodrift.cli.interrupts import waiting
 from geodrift.cli.options import device as find_device
 from geodrift.cli.options import pairs
 from geodrift.cli.progress import bar
+from geodrift.cli.session import Quiet
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -35,6 +36,7 @@ def train(
     change: Annotated[list[str] | None, typer.Option("--set", help="Change one key: train.lr=1e-4.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
+    quiet: Quiet = False,
 ) -> None:
     """Train a preset, or a config of your own, on a file of data."""
     from geodrift import ranks

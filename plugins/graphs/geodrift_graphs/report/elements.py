@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from statistics import median
 
-from geodrift.report.parts import grid
+from geodrift.report.parts import grid, values
 
 TILE = (150, 120)  # width and height of one picture of a sample, px
 
@@ -43,13 +43,14 @@ def tiles(cards: Iterable[str], sizes: Sequence[int], usual: int) -> str:
     return grid("tiles large" if sizes and median(sizes) > usual else "tiles", cards)
 
 
-def card(tile: Tile, label: str, title: str, *lines: str) -> str:
-    """A picture with a title and further lines below; all of it is plain text."""
+def card(tile: Tile, label: str, title: str, *lines: str, numbers: Mapping[str, float] | None = None) -> str:
+    """A picture with a title and further lines below, plain text, and numbers that it can be sorted by."""
     width, height = TILE
     picture = f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}">{tile.marks}</svg>'
     caption = "".join(f'<span class="line" title="{escape(line)}">{escape(line)}</span>' for line in lines if line)
+    hidden = values(numbers) if numbers else ""
     kind = "" if tile.good else ' class="bad"'
-    return f"<figure{kind}>{picture}<figcaption><b>{escape(title)}</b>{caption}</figcaption></figure>"
+    return f"<figure{kind}>{picture}<figcaption><b>{escape(title)}</b>{caption}{hidden}</figcaption></figure>"
 
 
 def sheet(tiles: Sequence[Tile], columns: int) -> str:

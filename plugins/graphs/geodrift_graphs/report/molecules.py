@@ -13,7 +13,7 @@ from rdkit import Chem, rdBase
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
 from geodrift.report.histogram import Values, histograms
-from geodrift.report.parts import part, section
+from geodrift.report.parts import part, section, sorts
 from geodrift_graphs.molecules.properties import table
 from geodrift_graphs.molecules.vocabulary import problem, sanitised
 from geodrift_graphs.report import depiction
@@ -26,6 +26,7 @@ MEASURED = 2000  # molecules that histograms and scaffolds are made from, evenly
 _SCAFFOLDS = 8
 _VALENCE = re.compile(r"Explicit valence for atom # (\d+) (\S+), (\d+), is greater than permitted")
 _NAMES = {"qed": "QED", "logp": "logP", "weight": "Weight, Da", "tpsa": "Polar surface, Å²", "rings": "Rings"}
+_HEADS = [*_NAMES.values(), "Heavy atoms"]
 
 
 @dataclass(frozen=True)
@@ -76,10 +77,18 @@ def _pictures(entries: Sequence[Entry]) -> str:
     pictures = depiction.tiles([entry.molecule for entry in shown])
     sizes = [entry.molecule.GetNumAtoms() for entry in shown]
     cards = [
-        card(tile, f"Molecule {entry.index}: {entry.smiles}", f"{entry.index}", entry.smiles, _brief(entry.reason))
-        for entry, tile in zip(shown, pictures, strict=True)
-    ]
-    return section("Samples", f"<p>{counts}{about}{dashed}</p>", tiles(cards, sizes, _USUAL))
+        card(tile, f"Molecule {entry.index}: {entry.smiles}", f"{entry.index}", entry.smiles, _brief(entry.reason),
+             numbers=numbers)
+        for entry, tile, numbers in zip(shown, pictures, _numbers(shown), strict=True)
+    ]  # fmt: skip
+    return section("Samples", f"<p>{counts}{about}{dashed}</p>", sorts(_HEADS), tiles(cards, sizes, _USUAL))
+
+
+def _numbers(entries: Sequence[Entry]) -> list[dict[str, float]]:
+    """The properties of each sample by name; none of one that is not valid."""
+    columns = _columns([entry.molecule for entry in entries if not entry.reason])
+    rows = iter(zip(*columns, strict=True))
+    return [{} if entry.reason else dict(zip(_HEADS, map(float, next(rows)), strict=True)) for entry in entries]
 
 
 def _brief(reason: str) -> str:
@@ -102,8 +111,7 @@ def _invalid(entries: Sequence[Entry]) -> str:
 
 
 def _properties(valid: Sequence[Chem.Mol], real: Sequence[Chem.Mol]) -> str:
-    names = [*_NAMES.values(), "Heavy atoms"]
-    charts = histograms(names, _columns(valid), _columns(real), (len(valid), len(real)))
+    charts = histograms(_HEADS, _columns(valid), _columns(real), (len(valid), len(real)))
     return section("Properties", charts) if charts else ""
 
 
