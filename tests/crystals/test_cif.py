@@ -54,6 +54,8 @@ WRONG = {
     "cut after a row": (ROWS, "", "missing sites: the formula is Sr1 Ti1 O3, the sites are Sr1 Ti1 O2"),
     "a site without a position": (ROWS, "  O O4 1 ? ? ? 1\n", "missing site: O4 has no position"),
     "a position that is no number": (ROWS, "  O O4 1 0.0 x 0.5 1\n", "_atom_site_fract_y of O4 is not a number: x"),
+    "a line that is too long": (ROWS, ROWS + "x" * 3000 + "\n", "a line of 3000 characters; CIF has up to 2048"),
+    "quotation marks": (ROWS, ROWS + "'" * 300 + "\n", "a line of quotation marks; the file is damaged"),
     "a site twice": (ROWS, "  O O4 1 0.5 0.0 0.5 1\n", "duplicate sites: O and O at the same place"),
     "partial occupancy": (ROWS, "  O O4 1 0.0 0.5 0.5 0.5\n", "partial occupancy: O4 0.5"),
     "too much occupancy": (ROWS, "  O O4 1 0.0 0.5 0.5 1.5\n", "partial occupancy: O4 1.5"),

@@ -18,6 +18,16 @@ from geodrift_mri3d.preparation import prepared
 from geodrift_mri3d.volume import CONDITIONS, FAILED, LABELS, NAME, volume
 
 
+@pytest.mark.parametrize("name", ["../00000", "/etc/passwd", "a\\x00b", "x" * 300])
+def test_a_table_does_not_lead_out_of_its_folder(name: str, tmp_path: Path) -> None:
+    write(phantoms()[:2], tmp_path)
+    write(phantoms()[:1], tmp_path / "inner")
+    table = tmp_path / "inner/samples.tsv"
+    table.write_text(table.read_text().replace("00000\t", f"{name}\t"))
+    with pytest.raises(InputError, match="is not the name of a sample"):
+        read(tmp_path / "inner")
+
+
 def test_samples_come_back_as_they_were_written(tmp_path: Path) -> None:
     heads = phantoms()[:3]
     heads[1] = volume(
