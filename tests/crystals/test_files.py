@@ -121,6 +121,8 @@ WRONG: Mapping[str, tuple[str | None, object, str]] = {
     "a.cif": ("hello", {}, "none of 1 records can be read; the first: 1: a: not a CIF: no data_ block"),
     "a.txt": ("x", {}, "unknown format; what can be read ends in .cif, .csv, .extxyz, .xyz, .poscar, .vasp"),
     "a.xyz": ("x\n", {}, "frame 1 begins with 'x', not with a number of atoms"),
+    "superscript.xyz": ("²\n", {}, "frame 1 begins with '²', not with a number of atoms"),
+    "digits.xyz": ("9" * 5000 + "\n", {}, "not with a number of atoms"),
     "where.csv": ("cif,split\nx,y\n", {"splt": "y"}, 'where.splt: no column "splt" (did you mean "split"?)'),
     "value.csv": ("cif,split\nx,y\n", {"split": "z"}, "where.split=z matches no record; values there: y"),
     "rows.csv": ("cif,split\nx,y\n", {"rows": "1"}, 'where.rows: "1" is not a range'),
