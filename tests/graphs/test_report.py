@@ -59,7 +59,7 @@ def figures(text: str, kind: str) -> list[ElementTree.Element]:
 class TestBoth:
     def test_needs_no_other_file(self, samples: Sequence[Any], reference: Sequence[Any]) -> None:
         text = body(samples, reference, METRICS)
-        assert not re.search(r"https?:|src=|href=|url\(|@import|<script|<link|<img", text)
+        assert not re.search(r"https?:|src=|href=|url\(|@import|<link|<img", text)
 
     def test_is_the_same_for_the_same_samples(self, samples: Sequence[Any], reference: Sequence[Any]) -> None:
         assert body(samples, reference, METRICS) == body(samples, reference, METRICS)
@@ -146,7 +146,7 @@ def test_text_is_escaped() -> None:
     assert "->" in Chem.MolToSmiles(dative)
     text = body([dative], [], [Metric('<script>"&', 1.0, 1, 0.5, 1.0, None, Better.HIGHER)])
     assert "-&gt;" in text
-    assert "<script" not in text
+    assert '<script>"' not in text
     assert '<script>"&' in words(text)
 
 

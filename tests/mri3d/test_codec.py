@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from geodrift.errors import InputError
 from geodrift.likeness import conditions as asked_of
 from geodrift.rng import Streams
 from geodrift_mri3d import domain
+from geodrift_mri3d.augmentation import Augmentation
 from geodrift_mri3d.codec import FIELD, VolumeCodec
 from geodrift_mri3d.columns import Column
 from geodrift_mri3d.phantom import phantoms
@@ -144,6 +146,7 @@ def test_samples_can_be_like_subjects(heads: list[Nifti1Image], codec: VolumeCod
 
 
 def test_training_sees_each_volume_moved(heads: list[Nifti1Image], codec: VolumeCodec) -> None:
+    codec = replace(codec, augmentation=Augmentation(moved=1.0))
     arrays = codec.compact(heads).arrays
     rows = torch.zeros(3, dtype=torch.int64)
     state, cond = codec.augmented(arrays, rows, Streams.of(0, 3))

@@ -23,13 +23,13 @@ def sorts(names: Iterable[str]) -> str:
     """A choice by which of their values, see `values`, the cards of the section are sorted."""
     options = "".join(f'<option value="{escape(name)}">{escape(name)}</option>' for name in names)
     script = Path(__file__).with_name("sort.js").read_text(encoding="utf-8")
-    choice = f'<label>Sort by <select data-sorts><option value="">number</option>{options}</select></label>'
+    choice = f'<label>Sort by <select data-sorts=""><option value="">number</option>{options}</select></label>'
     return f'<p>{choice}</p>\n<script>addEventListener("DOMContentLoaded", () => {{\n{script}}});</script>'
 
 
 def values(numbers: Mapping[str, float]) -> str:
     """The values of a card, hidden in it."""
-    return f'<span hidden data-values="{escape(json.dumps(numbers))}"></span>'
+    return f'<span hidden="" data-values="{escape(json.dumps(numbers))}"></span>'
 
 
 def part(hits: int, total: int) -> str:
