@@ -19,6 +19,7 @@ from scipy.spatial.distance import pdist, squareform
 from geodrift.metric import Better, Metric, share
 from geodrift.report.figures import table
 from geodrift.report.histogram import histograms
+from geodrift.report.parts import sorts
 from geodrift_graphs import domain
 from geodrift_graphs.generic.packed import Packed
 from geodrift_graphs.molecules.vocabulary import Vocabulary
@@ -40,6 +41,13 @@ GRAPHS = [
 METRICS = [share("valid", 9, 10, 1.0), Metric("fcd", 0.1123, 10, 0.1101, 0.1165, None, Better.LOWER)]
 
 
+def without_sorting(text: str) -> str:
+    """The report without the one script that may stand in it, which sorts."""
+    ours = sorts([]).partition("<script>")[2]
+    assert text.count(f"<script>{ours}") <= 1
+    return text.replace(f"<script>{ours}", "")
+
+
 def parsed(text: str) -> ElementTree.Element:
     return ElementTree.fromstring(f"<div>{text}</div>")
 
@@ -59,7 +67,7 @@ def figures(text: str, kind: str) -> list[ElementTree.Element]:
 class TestBoth:
     def test_needs_no_other_file(self, samples: Sequence[Any], reference: Sequence[Any]) -> None:
         text = body(samples, reference, METRICS)
-        assert not re.search(r"https?:|src=|href=|url\(|@import|<link|<img", text)
+        assert not re.search(r"https?:|src=|href=|url\(|@import|<script|<link|<img", without_sorting(text))
 
     def test_is_the_same_for_the_same_samples(self, samples: Sequence[Any], reference: Sequence[Any]) -> None:
         assert body(samples, reference, METRICS) == body(samples, reference, METRICS)
@@ -146,7 +154,7 @@ def test_text_is_escaped() -> None:
     assert "->" in Chem.MolToSmiles(dative)
     text = body([dative], [], [Metric('<script>"&', 1.0, 1, 0.5, 1.0, None, Better.HIGHER)])
     assert "-&gt;" in text
-    assert '<script>"' not in text
+    assert "<script" not in without_sorting(text)
     assert '<script>"&' in words(text)
 
 
