@@ -20,13 +20,17 @@ from geodrift.train.launch import objective
 from geodrift_mri3d.codec import FIELD, VolumeCodec
 from geodrift_mri3d.columns import Column
 from geodrift_mri3d.networks import networks
+from geodrift_mri3d.networks.body import Body
+from geodrift_mri3d.networks.rewritten import Rewritten
 from geodrift_mri3d.networks.told import Told
 from geodrift_mri3d.objective import LAW
 from geodrift_mri3d.phantom import phantoms
 from geodrift_mri3d.processes import processes
+from geodrift_mri3d.representation import Haar
 
 BODIES: dict[str, dict[str, Any]] = {
     "unet": {"kind": "unet", "channels": [16, 16], "head": 8, "groups": 8},
+    "unet within voxels": {"kind": "unet", "channels": [8, 16], "head": 8, "groups": 4, "within": "voxels"},
     "transformer": {"kind": "transformer", "width": 24, "layers": 2, "heads": 2, "patch": 2},
 }
 
@@ -58,7 +62,33 @@ def woken(denoiser: Denoiser) -> Denoiser:
 
 
 def test_all_bodies_are_here() -> None:
-    assert sorted(BODIES) == networks.kinds
+    assert sorted({body["kind"] for body in BODIES.values()}) == networks.kinds
+
+
+class Noting(Body):
+    """Answers its second group of eight channels."""
+
+    seen: Tensor
+
+    def forward(self, inputs: Tensor, t: Tensor, told: Tensor) -> Tensor:
+        self.seen = inputs
+        return inputs[:, 8:16]
+
+
+def test_a_body_may_see_another_representation() -> None:
+    volumes, flags = torch.randn(2, 5, 8, 16, 8), torch.randn(5, 1)
+    groups = [Haar(2).forward(each) for each in volumes]
+    body = Noting()
+    inputs = torch.cat([*groups, flags.view(5, 1, 1, 1, 1).expand(5, 1, 2, 4, 2)], 1)
+    answer = Rewritten(body, Haar(2), Haar(1))(inputs, torch.zeros(5), torch.zeros(5, 1))
+    torch.testing.assert_close(answer, groups[1])
+    torch.testing.assert_close(body.seen[:, :16], torch.cat([Haar(1).forward(each) for each in volumes], 1))
+    assert torch.equal(body.seen[:, 16:], flags.view(5, 1, 1, 1, 1).expand(5, 1, 4, 8, 4))
+
+
+def test_a_representation_within_must_be_one(codec: VolumeCodec) -> None:
+    with pytest.raises(InputError, match="representation"):
+        model(codec, "unet", within="wavelets")
 
 
 @pytest.mark.parametrize("process", processes.kinds)

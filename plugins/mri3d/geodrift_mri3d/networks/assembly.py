@@ -1,4 +1,4 @@
-"""The network of a config: a body, and the linear denoiser that it builds upon."""
+"""The network of a config: a body, the linear denoiser that it builds upon, and the channels that it sees."""
 
 from __future__ import annotations
 
@@ -12,37 +12,42 @@ from torch import Tensor
 from geodrift.config import Section
 from geodrift.errors import InputError
 from geodrift.processes import Affine, Product
+from geodrift.registry import Spec
 from geodrift.rng import Streams
 from geodrift_mri3d.codec import FIELD, VolumeCodec
 from geodrift_mri3d.networks import transformer, unet  # noqa: F401 - they register themselves
-from geodrift_mri3d.networks.body import networks
+from geodrift_mri3d.networks.body import Body, networks
 from geodrift_mri3d.networks.linear import LinearDenoiser
+from geodrift_mri3d.networks.rewritten import Rewritten
 from geodrift_mri3d.networks.told import Told
 from geodrift_mri3d.networks.volume_network import VolumeNetwork
+from geodrift_mri3d.representation import representations
 from geodrift_mri3d.tissue import TISSUES
 
 _SEED = 5
 _BATCH = 4
 
 
-class Skip(Section):
-    """The linear denoiser beneath a network.
+class Around(Section):
+    """What surrounds a body.
 
     Arguments:
-        skip: Whether there is one.
-        rank: Its principal components.
-        draws: How often each training volume is moved at random for its fit.
+        skip: Whether it builds upon the linear denoiser.
+        rank: Principal components of that.
+        draws: How often each training volume is moved at random for the fit of that.
+        within: The representation whose channels the body sees, by default that of the model.
     """
 
     skip: bool = True
     rank: int = Field(128, gt=0)
     draws: int = Field(4, gt=0)
+    within: Spec | None = None
 
 
 def network(spec: Mapping[str, Any], codec: VolumeCodec, process: Product) -> VolumeNetwork:
     """The network of a config, for a codec and a process."""
-    body = {key: value for key, value in spec.items() if key not in Skip.model_fields}
-    asked = _skip({key: value for key, value in spec.items() if key in Skip.model_fields})
+    body = {key: value for key, value in spec.items() if key not in Around.model_fields}
+    asked = _around({key: value for key, value in spec.items() if key in Around.model_fields})
     path = process.parts[FIELD]
     assert isinstance(path, Affine)
     told, channels = Told(codec.columns), codec.written.channels
@@ -50,16 +55,22 @@ def network(spec: Mapping[str, Any], codec: VolumeCodec, process: Product) -> Vo
     linear = LinearDenoiser((channels, *codec.places), told.size, asked.rank) if asked.skip else None
     if linear is not None and codec.observed is not None:
         linear.fit(batches(codec, told, asked.draws))
-    inputs = channels * (2 if asked.skip else 1) + (tissue + 1 if tissue else 0)
-    built = networks.build(
-        {"kind": "unet", **body}, inputs=inputs, outputs=channels, told=told.size, places=codec.places
-    )
-    return VolumeNetwork(path, told, built, linear, tissue)
+    groups = (2 if asked.skip else 1) + (len(TISSUES) if tissue else 0)
+    return VolumeNetwork(path, told, _body(body, asked.within, codec, told.size, groups), linear, tissue)
 
 
-def _skip(given: Mapping[str, Any]) -> Skip:
+def _body(spec: Mapping[str, Any], within: Spec | None, codec: VolumeCodec, told: int, groups: int) -> Body:
+    """A body that is given groups of channels, and a flag where there is a map of tissues."""
+    inner = codec.written if within is None else representations.build(within)
+    places = tuple(side // inner.factor for side in codec.shape)
+    inputs = groups * inner.channels + int(codec.tissue)
+    built = networks.build({"kind": "unet", **spec}, inputs=inputs, outputs=inner.channels, told=told, places=places)
+    return built if within is None else Rewritten(built, codec.written, inner)
+
+
+def _around(given: Mapping[str, Any]) -> Around:
     try:
-        return Skip.model_validate(given)
+        return Around.model_validate(given)
     except ValidationError as error:
         first = error.errors()[0]
         raise InputError(f"network.{first['loc'][0]}: {first['msg'].lower()}, not {first['input']!r}") from None
