@@ -37,8 +37,8 @@ $(VENV)/demo.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@
 
 $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(BIN)/python
-	@echo "Installing geodrift[graphs,crystals,mri3d,parquet,dev] into $(VENV) (some minutes the first time)"
-	$(INSTALL) ".[graphs,crystals,mri3d,parquet,dev]"
+	@echo "Installing geodrift[graphs,crystals,mri3d,parquet,dask,dev] into $(VENV) (some minutes the first time)"
+	$(INSTALL) ".[graphs,crystals,mri3d,parquet,dask,dev]"
 	@touch $@ $(VENV)/demo.stamp
 
 $(BIN)/python:

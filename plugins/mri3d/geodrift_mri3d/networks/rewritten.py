@@ -25,10 +25,11 @@ class Rewritten(Body):
         self.body, self.outer, self.inner = body, outer, inner
 
     def forward(self, inputs: Tensor, t: Tensor, told: Tensor) -> Tensor:
-        groups = inputs.shape[1] // self.outer.channels
-        written, flags = inputs.split([groups * self.outer.channels, inputs.shape[1] % self.outer.channels], 1)
-        volumes = self.outer.inverse(written.unflatten(1, (groups, -1)).flatten(0, 1))
-        seen = self.inner.forward(volumes).unflatten(0, (-1, groups)).flatten(1, 2)
+        channels = self.outer.channels
+        groups = inputs.shape[1] // channels
+        written, flags = inputs[:, : groups * channels], inputs[:, groups * channels :]
+        seen = self.inner.forward(self.outer.inverse(written.reshape(-1, channels, *inputs.shape[2:])))
+        seen = seen.reshape(len(inputs), -1, *seen.shape[2:])
         wide = flags[:, :, :1, :1, :1].expand(-1, -1, *seen.shape[2:])
         answer: Tensor = self.body(torch.cat([seen, wide], 1), t, told)
         return self.outer.forward(self.inner.inverse(answer))
