@@ -13,7 +13,8 @@ from geodrift.cli.app import app
 from geodrift.registry import ROLES
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = {path.name: path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]}
+FILES = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+PAGES = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in FILES}
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
 
