@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from geodrift import samples
+from geodrift.checkpoint import digest
 from geodrift.choice import Choice
 from geodrift.conditioning import Asked
 from geodrift.domain import Domain
@@ -70,9 +72,7 @@ class Request:
         solver, grid = solvers.build(settings.solver), grids.build(settings.grid)
         process = self.model.denoiser.process
         solver.admit(process, grid(settings.steps, process))
-        every = self.like.numbers(1)
-        asked = asked_of(self.model.codec, every, self.like.joined(self.conditions))
-        rng = Streams.of(self.seed, len(every))
+        asked, rng = self._asked, Streams.of(self.seed, len(self.like.numbers(1)))
         self.model.guided(settings, self.model.codec.blank(rng, asked), rng, asked)
         known = getattr(self.model.domain, "formats", ())
         for name in self.formats:
@@ -101,6 +101,11 @@ class Request:
         """Draw those batches of this process, one of several, that are not finished yet."""
         for numbers in self._batches[rank::ranks]:
             self._finished(numbers, drawn, tick)
+
+    @property
+    def _asked(self) -> dict[str, Tensor]:
+        """The conditions of one sample, or of one like each object that is given."""
+        return asked_of(self.model.codec, self.like.numbers(1), self.like.joined(self.conditions))
 
     @property
     def _batches(self) -> list[range]:
@@ -140,6 +145,7 @@ class Request:
             "step": stored.step if stored else 0,
             "config": model.config.model_dump(),
             "conditions": self.conditions,
+            "condition_values": digest(self._asked),  # with what files hold that are named above
             "like": self.like.described(),
             "choice": self.choice.described(),
             "seed": self.seed,

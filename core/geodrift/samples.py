@@ -44,6 +44,7 @@ class Manifest(BaseModel):
         step: Training steps of the weights.
         config: The resolved config; `sample` is what was used.
         conditions: What was asked for: numbers in each condition's unit, or texts.
+        condition_values: SHA-256 of what they ask for, with what files hold that they name.
         like: The objects that samples are to be like, one after another, if any.
         requested: Samples asked for.
         count: Samples there are.
@@ -68,6 +69,7 @@ class Manifest(BaseModel):
     step: int
     config: dict[str, Any]
     conditions: dict[str, float | str]
+    condition_values: str = ""
     like: dict[str, Any] | None = None
     choice: dict[str, Any] | None = None
     seed: int

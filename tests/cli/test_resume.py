@@ -175,3 +175,17 @@ def test_a_training_goes_on_with_another_number_of_processes(tmp_path: Path, mol
     one, changed = stages(tmp_path / "one", command, command), stages(tmp_path / "two", command, together)
     difference = max(float((one[name] - changed[name]).abs().max()) for name in one)
     assert 0 < difference < 1e-5  # sums in another order
+
+
+def test_a_run_whose_file_of_objects_has_changed_does_not_go_on(
+    tmp_path: Path, generate: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    like = tmp_path / "like.smi"
+    like.write_text("CCO\nCC\n")
+    ask = ("-n", 12, "--batch-size", 8, "--like", like)
+    with monkeypatch.context() as patch:
+        draws(patch, interrupt=8)
+        assert generate(tmp_path / "run", *ask).code == 130
+    like.write_text("CCO\nCCC\n")
+    result = generate(tmp_path / "run", *ask, "--resume")
+    assert (result.code, "began with another condition_values" in result.message) == (2, True)
