@@ -39,6 +39,7 @@ class Manifest(BaseModel):
         step: Optimiser steps done.
         seed: Of the training.
         data: SHA-256 of the encoded training data, empty where it is not known.
+        start: SHA-256 of the weights that the training began with, empty where it began with none.
         metrics: The last numbers of the log.
         files: SHA-256 of every other file.
     """
@@ -54,6 +55,7 @@ class Manifest(BaseModel):
     step: int = 0
     seed: int = 0
     data: str = ""
+    start: str = ""
     metrics: dict[str, float] = {}
     files: dict[str, str] = {}
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from geodrift.precision import has_bfloat16
 from geodrift.processes import Process
 from geodrift.state import State
 
@@ -49,7 +50,7 @@ class Denoiser(nn.Module):
         network: Maps what the process shows it, times `(B,)`, or one `(B,)` for each field where fields have clocks of
             their own, and conditions `(B,)` to raw outputs.
         process: The process it was trained on.
-        mixed: Run the network in bfloat16 when sampling; the process keeps full precision.
+        mixed: Run the network in bfloat16 when sampling, where the device has it; the process keeps full precision.
     """
 
     def __init__(self, network: nn.Module, process: Process, mixed: bool = False) -> None:
@@ -63,7 +64,7 @@ class Denoiser(nn.Module):
         """The network's output."""
         self.calls += 1
         inputs = self.process.inputs(z, t)
-        reduced = self.mixed and not self.training
+        reduced = self.mixed and not self.training and has_bfloat16(z.device.type)
         with torch.autocast(z.device.type, torch.bfloat16) if reduced else nullcontext():
             raw = self.network(inputs, _clock(t, z), cond or {})
         return raw.map(_full) if isinstance(raw, State) else _full(raw)

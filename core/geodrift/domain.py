@@ -108,6 +108,12 @@ class Codec(Protocol):
     def blank(self, rng: Streams, cond: Mapping[str, Tensor]) -> State:
         """The shapes to generate, a sample for each stream, with what conditions fix; `InputError` where they clash."""
 
+    def begin(self, blank: State, rng: Streams, cond: Mapping[str, Tensor]) -> State:
+        """A blank state with what has to be drawn before its process begins, such as samples of another model.
+
+        A codec whose states are whole need not have this.
+        """
+
     def decode(self, state: State) -> list[Any]:
         """One object for each sample."""
 

@@ -114,8 +114,20 @@ class Model:
         watch: Callable[[int], None] | None = None,
     ) -> State:
         """The samples with these numbers as one state."""
+        return self.drawn(*self.blank(numbers, seed, conditions), settings, watch)
+
+    def drawn(
+        self,
+        like: State,
+        rng: Streams,
+        asked: Mapping[str, Tensor],
+        settings: configs.Sample,
+        watch: Callable[[int], None] | None = None,
+    ) -> State:
+        """What becomes of a blank state, with these streams and what is asked of it, `(B, ...)` each."""
         solver, grid = solvers.build(settings.solver), grids.build(settings.grid)
-        like, rng, asked = self.blank(numbers, seed, conditions)
+        if hasattr(self.codec, "begin"):
+            like = self.codec.begin(like, rng, asked)
         denoise = self.guided(settings, like, rng, asked)
         cond = {name: value for name, value in asked.items() if name in self.codec.scales}
         tick = (lambda index, z: watch(index)) if watch else None

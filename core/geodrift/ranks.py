@@ -10,6 +10,8 @@ from typing import Any, Literal
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 
+from geodrift.precision import has_bfloat16
+
 Precision = Literal["32", "bf16"]
 _PRECISION: dict[str, Any] = {"32": "32-true", "bf16": "bf16-mixed"}
 _PATIENCE = timedelta(days=7)  # one process may be done long before another
@@ -25,7 +27,7 @@ def fabric(device: str, precision: Precision = "32") -> Fabric:
 
     Arguments:
         device: `cpu`, `cuda` or one card, `cuda:1`.
-        precision: Of the arithmetic inside networks.
+        precision: Of the arithmetic inside networks; `32` in place of `bf16` where the device is slow in that.
     """
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces the precision
     if several():
@@ -33,6 +35,7 @@ def fabric(device: str, precision: Precision = "32") -> Fabric:
         shared: Any = {"strategy": DDPStrategy(timeout=_PATIENCE), "devices": here, "num_nodes": world // here}
     else:
         shared = {"devices": 1 if device == "cpu" else "auto"}
-    runtime = Fabric(accelerator=device, precision=_PRECISION[precision], **shared)
+    possible = precision if has_bfloat16(device.partition(":")[0]) else "32"
+    runtime = Fabric(accelerator=device, precision=_PRECISION[possible], **shared)
     runtime.launch()
     return runtime

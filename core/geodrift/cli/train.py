@@ -35,12 +35,14 @@ def train(
     where: Annotated[list[str] | None, typer.Option(help="Rows of the data: key=value.")] = None,
     change: Annotated[list[str] | None, typer.Option("--set", help="Change one key: train.lr=1e-4.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
+    start: Annotated[str | None, typer.Option(help="A trained model to begin with: a preset, or a folder.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
     quiet: Quiet = False,
 ) -> None:
     """Train a preset, or a config of your own, on a file of data."""
     from geodrift import ranks
     from geodrift.claim import claimed
+    from geodrift.precision import has_bfloat16
     from geodrift.presets import settings
     from geodrift.train import launch
 
@@ -48,8 +50,10 @@ def train(
     if where:
         config = config.model_copy(update={"data": {**config.data, "where": pairs("--where", where)}})
     runtime = ranks.fabric(find_device(device), config.train.precision)
+    if config.train.precision == "bf16" and not has_bfloat16(runtime.device.type):
+        note(f"geodrift: this {runtime.device.type} has no instructions for bf16; training in single precision")
     with claimed(out) if runtime.is_global_zero else nullcontext():
-        session = launch.prepare(config, data, out, resume, runtime.device)
+        session = launch.prepare(config, data, out, resume, runtime.device, start)
         if runtime.is_global_zero:
             _read(session.reading, data, out)
         _run(session, runtime)

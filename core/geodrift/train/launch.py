@@ -14,14 +14,14 @@ from torch import Tensor
 
 from geodrift import checkpoint as checkpoints
 from geodrift.checkpoint import Checkpoint, Manifest
-from geodrift.config import Config
+from geodrift.config import Config, Table
 from geodrift.denoiser import Denoiser
 from geodrift.domain import Reading
 from geodrift.errors import InputError
 from geodrift.model import Model
 from geodrift.objectives import Objective, objectives
 from geodrift.plugins import domain as find
-from geodrift.presets import restore
+from geodrift.presets import located, opened, restore
 from geodrift.solvers import solvers
 from geodrift.solvers.grids import grids
 from geodrift.train.data import Feed
@@ -50,6 +50,7 @@ class Session:
         folder: Where checkpoints and the log go.
         reading: What the data file held, and what of it was refused.
         data: SHA-256 of the encoded data.
+        start: SHA-256 of the weights that it began with, where those were trained before.
     """
 
     model: Model
@@ -58,15 +59,30 @@ class Session:
     folder: Path
     reading: Reading
     data: str
+    start: str = ""
 
 
 def prepare(
-    config: Config, data: Path, folder: Path, resume: bool = False, device: torch.device | str = "cpu"
+    config: Config,
+    data: Path,
+    folder: Path,
+    resume: bool = False,
+    device: torch.device | str = "cpu",
+    start: str | Path | None = None,
 ) -> Session:
     """Read the data, build or restore the model on a device.
 
+    Arguments:
+        config: Of the model and the training.
+        data: A file or folder.
+        folder: Where checkpoints and the log go.
+        resume: Go on from the last checkpoint in the folder, if there is one.
+        device: Where the model is.
+        start: A trained model, by name or folder, whose codec and averaged weights a new training begins with.
+
     Raises:
-        InputError: When the folder holds a training and `resume` is not asked for, or the data cannot be used.
+        InputError: When the folder holds a training and `resume` is not asked for, the data cannot be used, or the
+            model to start from is another.
     """
     last = checkpoints.latest(folder / "checkpoints")
     if last is not None and not resume:
@@ -79,19 +95,39 @@ def prepare(
     objective(config)
     reading = domain.read(data, config.data.get("where", {}))
     torch.manual_seed(config.train.seed)
-    if last is None:
-        codec = domain.fit(reading.objects, config.data)
-        model = Model.build(config, codec).to(device)
-        progress = _fresh(model.denoiser, config)
-    else:
+    source = None
+    if last is not None:
+        source = Checkpoint.open(last).manifest.start
         model, progress = _resumed(Checkpoint.open(last), config, device)
+    elif start is not None:
+        model, source = _started(located(start, config.domain), config)
+        progress = _fresh(model.to(device).denoiser, config)
+    else:
+        model = Model.build(config, domain.fit(reading.objects, config.data)).to(device)
+        progress = _fresh(model.denoiser, config)
     compact = model.codec.compact(reading.objects)
     told = checkpoints.digest(compact.arrays)
     if last is not None and Checkpoint.open(last).manifest.data not in ("", told):
         raise InputError(f"{data}: not the data of the training in {folder}; resume with the same")
     refused = Reading([reading.objects[index] for index in compact.kept], [*reading.refused, *compact.refused])
     feed = Feed(model.codec, compact.arrays, len(compact.kept), config.train.seed, config.train.batch_size)
-    return Session(model, progress, feed, folder, refused, told)
+    return Session(model, progress, feed, folder, refused, told, source or "")
+
+
+def _started(source: Checkpoint, config: Config) -> tuple[Model, str]:
+    """The model of a checkpoint, to be trained further, and the SHA-256 of its weights."""
+    stored, asked = source.manifest.config, config.model_dump()
+    for section in ("process", "network", "data"):
+        if _unselected(stored.get(section, {})) != _unselected(asked[section]):
+            raise InputError(f"--start {source.folder}: was trained with another [{section}]; start with the same")
+    model = opened(source, config.domain)
+    weights = source.manifest.files[f"{source.manifest.averaged}.safetensors"]
+    return Model(model.domain, model.codec, model.denoiser, config), weights
+
+
+def _unselected(section: Table) -> Table:
+    """A section without the rows of the data that it selects."""
+    return {key: value for key, value in section.items() if key != "where"}
 
 
 def _fresh(denoiser: Denoiser, config: Config) -> Progress:
@@ -153,6 +189,7 @@ def save(session: Session, metrics: dict[str, float]) -> Checkpoint:
         step=progress.step,
         seed=config.train.seed,
         data=session.data,
+        start=session.start,
         metrics={name: value for name, value in metrics.items() if math.isfinite(value)},
     )
     tensors = {

@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from nibabel import Nifti1Image
@@ -24,6 +24,7 @@ from geodrift.conditioning import Asked
 from geodrift.denoiser import Denoise
 from geodrift.domain import Compact
 from geodrift.errors import InputError
+from geodrift.processes import Process
 from geodrift.registry import Spec
 from geodrift.rng import Streams
 from geodrift.state import State
@@ -66,10 +67,10 @@ class VolumeCodec:
     augmentation: Augmentation = Augmentation()
     observed: InstanceOf[Compact] | None = field(default=None, compare=False)
 
-    exact = ()
+    exact: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
-        if len(self.units) != self.written.channels:
+        if len(self.units) != self.channels:
             raise ValueError("a unit for each channel of the representation")
         if any(side % self.written.factor for side in self.shape):
             raise ValueError(f"sides must be multiples of {self.written.factor}, not {self.shape}")
@@ -101,15 +102,14 @@ class VolumeCodec:
         packed, kept, refused = packing.rows(images, grid, tissue)
         if not kept:
             raise InputError(f"none of the images can be used; the first: {refused[0].reason}")
-        spread = packing.deviations(packed[FIELD], representations.build(representation))
-        units = torch.sqrt(spread.clamp(min=1e-4) * spread.square().mean().sqrt())
+        units = units_of(packing.deviations(packed[FIELD], representations.build(representation).forward))
         known = [images[place] for place in kept]
         columns = {name: Column.fit(name, [_known(image, name) for image in known]) for name in conditions}
         codec = cls(
             shape=grid.shape,
             spacing=grid.spacing,
             representation=representation,
-            units=tuple(units.tolist()),
+            units=units,
             columns=columns,
             tissue=tissue,
             augmentation=augmentation,
@@ -121,6 +121,16 @@ class VolumeCodec:
         """The representation."""
         built: Representation = representations.build(self.representation)
         return built
+
+    @property
+    def channels(self) -> int:
+        """Channels of a state."""
+        return self.written.channels
+
+    @property
+    def given(self) -> dict[str, Process]:
+        """The processes of fields that are known from the beginning."""
+        return {}
 
     @property
     def grid(self) -> Grid:
@@ -176,15 +186,23 @@ class VolumeCodec:
 
     def blank(self, rng: Streams, cond: Mapping[str, Tensor]) -> State:
         """Empty channels, for each stream a sample."""
-        return State({FIELD: torch.zeros(len(rng), self.written.channels, *self.places)})
+        return State({FIELD: torch.zeros(len(rng), self.channels, *self.places)})
+
+    def begin(self, blank: State, rng: Streams, cond: Mapping[str, Tensor]) -> State:
+        return blank
 
     def decode(self, state: State) -> list[Nifti1Image]:
         """An image for each sample; one whose numbers are not finite is marked as failed."""
-        channels = state[FIELD].float().cpu()
-        finite = torch.isfinite(channels).flatten(1).all(1).tolist()
-        volumes = self.written.inverse(channels.nan_to_num() * self._unit(channels)).clamp(-1, 1)
+        volumes = self.volumes(state).float().cpu()
+        finite = torch.isfinite(volumes).flatten(1).all(1).tolist()
         why = {FAILED: "numbers that are not finite"}
-        return [volume(v, self.grid.affine, {} if ok else why) for v, ok in zip(volumes, finite, strict=True)]
+        return [
+            volume(v, self.grid.affine, {} if ok else why) for v, ok in zip(volumes.nan_to_num(), finite, strict=True)
+        ]
+
+    def volumes(self, state: State) -> Tensor:
+        """The volumes of a state, `(B, X, Y, Z)`."""
+        return self.written.inverse(state[FIELD] * self._unit(state[FIELD])).clamp(-1, 1)
 
     def dump(self) -> dict[str, Any]:
         """The codec as JSON values."""
@@ -208,10 +226,14 @@ class VolumeCodec:
     def _state(
         self, volumes: Tensor, labels: Tensor | None, arrays: Mapping[str, Tensor], index: Tensor
     ) -> tuple[State, dict[str, Tensor]]:
-        channels = self.written.forward(volumes)
         cond = {name: arrays[name][index].to(volumes) for name in self.columns}
         told = {} if labels is None else {TISSUE: self._told(labels)}
-        return State({FIELD: channels / self._unit(channels)}), cond | told
+        return self.encoded(volumes), cond | told
+
+    def encoded(self, volumes: Tensor) -> State:
+        """The state of volumes `(B, X, Y, Z)`."""
+        channels = self.written.forward(volumes)
+        return State({FIELD: channels / self._unit(channels)})
 
     def _told(self, labels: Tensor) -> Tensor:
         """Maps of tissues `(B, X, Y, Z)` as the channels of the indicator of each tissue, `(B, K C, X', Y', Z')`."""
@@ -224,6 +246,11 @@ class VolumeCodec:
             for name, column in self.columns.items()
         }
         return {**packed, **told}
+
+
+def units_of(spread: Tensor) -> tuple[float, ...]:
+    """The units of channels with these standard deviations, `(C,)`."""
+    return tuple(torch.sqrt(spread.clamp(min=1e-4) * spread.square().mean().sqrt()).tolist())
 
 
 def _known(image: Nifti1Image, name: str) -> Any:

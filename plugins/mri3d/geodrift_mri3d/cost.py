@@ -19,6 +19,7 @@ from geodrift.denoiser import Denoiser
 from geodrift.errors import InputError
 from geodrift.model import Model
 from geodrift.objectives import Matching
+from geodrift.precision import has_bfloat16
 from geodrift.rng import Streams
 from geodrift.state import State
 from geodrift_mri3d.codec import FIELD, VolumeCodec
@@ -80,7 +81,8 @@ def _probe(config: Config, side: int) -> Mapping[str, float]:
     model = _built(config, (side,) * 3)
     x = model.codec.blank(Streams.of(0, 1), {})
     kept: dict[int, int] = {}
-    with torch.autocast("cpu", torch.bfloat16, enabled=config.train.precision == "bf16"):
+    reduced = config.train.precision == "bf16" and has_bfloat16("cpu")
+    with torch.autocast("cpu", torch.bfloat16, enabled=reduced):
         with torch.autograd.graph.saved_tensors_hooks(lambda tensor: _noted(kept, tensor), lambda tensor: tensor):
             _step(model.denoiser, x)
         step = _seconds(lambda: _step(model.denoiser, x))

@@ -19,6 +19,7 @@ from geodrift.processes import Product
 from geodrift.registry import Role
 from geodrift_mri3d import objective, processes  # noqa: F401 - the objective registers itself
 from geodrift_mri3d.codec import VolumeCodec
+from geodrift_mri3d.details import DetailCodec
 from geodrift_mri3d.grid import Grid
 from geodrift_mri3d.networks import network
 from geodrift_mri3d.phantom import phantoms
@@ -26,6 +27,7 @@ from geodrift_mri3d.volume import CONDITIONS, FAILED, conditions, name, volume
 
 data = Role("data")
 data.register("volumes")(VolumeCodec.fit)
+data.register("details")(DetailCodec.fit)
 READING = ("where",)
 DEFAULT = "ixi-4mm"
 
@@ -75,7 +77,7 @@ class Brains:
         return fitted
 
     def codec(self, values: Mapping[str, Any]) -> VolumeCodec:
-        return VolumeCodec.load(values)
+        return (DetailCodec if values.get("kind") == "details" else VolumeCodec).load(values)
 
     def process(self, spec: Mapping[str, Any], codec: VolumeCodec) -> Product:
         built: Product = processes.processes.build({"kind": "rectified-flow", **spec}, codec=codec)

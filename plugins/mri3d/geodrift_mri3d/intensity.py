@@ -14,10 +14,16 @@ ENDS = 0.1, 99.9  # percentiles
 _ROUNDING = 1e-5
 
 
+def ends(data: NDArray[Any]) -> tuple[float, float]:
+    """The percentiles of numbers."""
+    low, high = np.percentile(data, ENDS[0], method="lower"), np.percentile(data, ENDS[1], method="higher")
+    return float(low), float(high)
+
+
 def scaled(data: NDArray[Any]) -> NDArray[np.float32]:
     """The numbers in [-1, 1], single precision; all -1 where there is nothing between the percentiles."""
-    low, high = np.percentile(data, ENDS[0], method="lower"), np.percentile(data, ENDS[1], method="higher")
-    span = float(high) - float(low) or 1.0
+    low, high = ends(data)
+    span = high - low or 1.0
     return np.asarray(2 * ((np.clip(data, low, high) - low) / span) - 1, dtype=np.float32)
 
 

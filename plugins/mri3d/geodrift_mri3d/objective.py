@@ -54,7 +54,7 @@ class Relative(Objective):
         seen = drop(cond, self.condition_dropout, rng)
         expected = denoiser(draw.z, t, seen)[FIELD].x
         with torch.no_grad():
-            linear, deviation = network.baseline(draw.z[FIELD], t, seen)
+            linear, deviation = network.baseline(draw.z, t, seen)
             weight = self._weight(network) / deviation**2
         error = (weight * (expected - x[FIELD]) ** 2).mean()
         base = (weight * (linear - x[FIELD]) ** 2).mean()

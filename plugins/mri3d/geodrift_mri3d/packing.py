@@ -1,8 +1,8 @@
-r"""Volumes as rows of a data set in memory, and what is known of the channels of all of them."""
+r"""Volumes as rows of a data set in memory, and how much the channels of all of them vary."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -13,7 +13,6 @@ from geodrift.domain import Refusal
 from geodrift.errors import InputError
 from geodrift_mri3d.grid import Grid
 from geodrift_mri3d.preparation import prepared
-from geodrift_mri3d.representation import Representation
 from geodrift_mri3d.volume import LABELS, name, tensor
 
 _FULL = 32767
@@ -55,17 +54,11 @@ def _labels(image: Nifti1Image) -> Tensor:
     return torch.from_numpy(np.asarray(found.dataobj).astype(np.uint8))
 
 
-def deviations(packed: Tensor, representation: Representation) -> Tensor:
+def deviations(packed: Tensor, channels: Callable[[Tensor], Tensor]) -> Tensor:
     """The standard deviation of each channel over places and volumes `(n, X, Y, Z)`, `(C,)`."""
-    total = square = torch.zeros(representation.channels, dtype=torch.float64)
+    total = square = torch.zeros((), dtype=torch.float64)
     count = 0
-    for channels in chunks(packed, representation):
-        flat = channels.double().movedim(1, 0).flatten(1)
+    for start in range(0, len(packed), _ROWS):
+        flat = channels(unpack(packed[start : start + _ROWS])).double().movedim(1, 0).flatten(1)
         total, square, count = total + flat.sum(1), square + (flat**2).sum(1), count + flat.shape[1]
     return (square / count - (total / count) ** 2).clamp(min=0).sqrt()
-
-
-def chunks(packed: Tensor, representation: Representation) -> Iterator[Tensor]:
-    """The channels of a few volumes at a time."""
-    for start in range(0, len(packed), _ROWS):
-        yield representation.forward(unpack(packed[start : start + _ROWS]))

@@ -15,9 +15,11 @@ from geodrift.processes import Affine, Product
 from geodrift.registry import Spec
 from geodrift.rng import Streams
 from geodrift_mri3d.codec import FIELD, VolumeCodec
+from geodrift_mri3d.details import COARSE, DetailCodec
 from geodrift_mri3d.networks import transformer, unet  # noqa: F401 - they register themselves
 from geodrift_mri3d.networks.body import Body, networks
 from geodrift_mri3d.networks.linear import LinearDenoiser
+from geodrift_mri3d.networks.local import LocalDenoiser
 from geodrift_mri3d.networks.rewritten import Rewritten
 from geodrift_mri3d.networks.told import Told
 from geodrift_mri3d.networks.volume_network import VolumeNetwork
@@ -26,6 +28,7 @@ from geodrift_mri3d.tissue import TISSUES
 
 _SEED = 5
 _BATCH = 4
+_ENOUGH = 16  # volumes for the linear denoiser of details, which has few numbers
 
 
 class Around(Section):
@@ -50,22 +53,44 @@ def network(spec: Mapping[str, Any], codec: VolumeCodec, process: Product) -> Vo
     asked = _around({key: value for key, value in spec.items() if key in Around.model_fields})
     path = process.parts[FIELD]
     assert isinstance(path, Affine)
-    told, channels = Told(codec.columns), codec.written.channels
-    tissue = len(TISSUES) * channels if codec.tissue else 0
-    linear = LinearDenoiser((channels, *codec.places), told.size, asked.rank) if asked.skip else None
-    if linear is not None and codec.observed is not None:
-        linear.fit(batches(codec, told, asked.draws))
+    told = Told(codec.columns)
+    tissue = len(TISSUES) * codec.channels if codec.tissue else 0
+    linear = _linear(asked, codec, told) if asked.skip else None
     groups = (2 if asked.skip else 1) + (len(TISSUES) if tissue else 0)
     return VolumeNetwork(path, told, _body(body, asked.within, codec, told.size, groups), linear, tissue)
 
 
+def _linear(asked: Around, codec: VolumeCodec, told: Told) -> LinearDenoiser | LocalDenoiser:
+    """The linear denoiser, fitted where there are training data."""
+    if isinstance(codec, DetailCodec):
+        local = LocalDenoiser(codec.channels)
+        if codec.observed is not None:
+            x, _ = codec.batch(codec.observed.arrays, torch.arange(len(codec.observed.kept))[:_ENOUGH])
+            local.fit(x[FIELD], x[COARSE])
+        return local
+    linear = LinearDenoiser((codec.channels, *codec.places), told.size, asked.rank)
+    if codec.observed is not None:
+        linear.fit(batches(codec, told, asked.draws))
+    return linear
+
+
 def _body(spec: Mapping[str, Any], within: Spec | None, codec: VolumeCodec, told: int, groups: int) -> Body:
-    """A body that is given groups of channels, and a flag where there is a map of tissues."""
-    inner = codec.written if within is None else representations.build(within)
+    """A body that is given groups of channels, and a channel of each given field and of the flag of a map."""
+    given = len(codec.given) + int(codec.tissue)
+    if within is None:
+        sides = {"inputs": groups * codec.channels + given, "outputs": codec.channels, "places": codec.places}
+        return _built(spec, told, sides)
+    if codec.given:
+        raise InputError("network.within: details have no other representation; leave it out")
+    inner = representations.build(within)
     places = tuple(side // inner.factor for side in codec.shape)
-    inputs = groups * inner.channels + int(codec.tissue)
-    built = networks.build({"kind": "unet", **spec}, inputs=inputs, outputs=inner.channels, told=told, places=places)
-    return built if within is None else Rewritten(built, codec.written, inner)
+    sides = {"inputs": groups * inner.channels + given, "outputs": inner.channels, "places": places}
+    return Rewritten(_built(spec, told, sides), codec.written, inner)
+
+
+def _built(spec: Mapping[str, Any], told: int, sides: Mapping[str, Any]) -> Body:
+    built: Body = networks.build({"kind": "unet", **spec}, told=told, **sides)
+    return built
 
 
 def _around(given: Mapping[str, Any]) -> Around:

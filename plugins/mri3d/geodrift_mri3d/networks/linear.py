@@ -93,7 +93,7 @@ class LinearDenoiser(nn.Module):
         gain = alpha * self.spread / (alpha**2 * self.spread + sigma**2) - common
         return self.mean[0].flatten() + shift + (gain * (r @ self.basis.T)) @ self.basis + common * r
 
-    def deviation(self, at: Any) -> Tensor:
+    def deviation(self, told: Tensor, at: Any) -> Tensor:
         """The root mean square of what it leaves unknown in each channel, `(B, C, 1, 1, 1)`."""
         alpha, sigma = at.alpha**2, at.sigma**2
         fine = (self.variance * sigma / (alpha * self.variance + sigma)).mean((2, 3, 4), keepdim=True)

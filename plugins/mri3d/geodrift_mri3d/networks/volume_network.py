@@ -18,24 +18,34 @@ from geodrift.processes import Affine
 from geodrift.schedules import Coefficients
 from geodrift.state import State
 from geodrift_mri3d.codec import FIELD
+from geodrift_mri3d.details import COARSE
 from geodrift_mri3d.networks.body import Body
 from geodrift_mri3d.networks.linear import LinearDenoiser
+from geodrift_mri3d.networks.local import LocalDenoiser
 from geodrift_mri3d.networks.told import Told
 from geodrift_mri3d.tissue import TISSUE
 
 
 class VolumeNetwork(nn.Module):
-    """A network for states with one field, the channels of a volume.
+    """A network for states whose field `volume` moves, beside coarse volumes where those are given.
 
     Arguments:
         path: The process of the field.
         told: What is known of subjects.
-        body: Sees the state, the linear expectation where there is one, and a map of tissues where there is one.
+        body: Sees the state, the linear expectation where there is one, the coarse volume and the map of tissues where
+            there are such.
         linear: The linear denoiser, if it is to be built upon.
         tissue: Channels of a map of tissues.
     """
 
-    def __init__(self, path: Affine, told: Told, body: Body, linear: LinearDenoiser | None, tissue: int = 0) -> None:
+    def __init__(
+        self,
+        path: Affine,
+        told: Told,
+        body: Body,
+        linear: LinearDenoiser | LocalDenoiser | None,
+        tissue: int = 0,
+    ) -> None:
         super().__init__()
         assert isinstance(path.parametrization, Linear)
         self.path, self.row = path, path.parametrization
@@ -45,10 +55,11 @@ class VolumeNetwork(nn.Module):
         seen = inputs[FIELD]
         told = self.told(cond, t)
         if self.linear is None:
-            return inputs.replace({FIELD: self.body(self._seen(cond, seen), t, told)})
+            return inputs.replace({FIELD: self.body(self._seen(inputs, cond, seen), t, told)})
         at, z = self._at(seen, t)
-        expected, deviation = self.linear(z, told, at), self.linear.deviation(at)
-        answer = self.body(self._seen(cond, seen, expected), t, told)
+        known = inputs.get(COARSE, told)
+        expected, deviation = self.linear(z, known, at), self.linear.deviation(known, at)
+        answer = self.body(self._seen(inputs, cond, seen, expected), t, told)
         return inputs.replace({FIELD: self._raw(expected + deviation * answer.to(z), z, at)})
 
     def _at(self, seen: Tensor, t: Tensor) -> tuple[Coefficients, Tensor]:
@@ -60,16 +71,16 @@ class VolumeNetwork(nn.Module):
         raw: Tensor = self.row.row(at).of(x, (z - at.alpha * x) / at.sigma)
         return raw
 
-    def _seen(self, cond: Mapping[str, Tensor], *parts: Tensor) -> Tensor:
-        if not self.tissue:
-            return torch.cat(parts, 1)
-        return torch.cat([*parts, *_map(cond.get(TISSUE), parts[0], self.tissue)], 1)
+    def _seen(self, inputs: State, cond: Mapping[str, Tensor], *parts: Tensor) -> Tensor:
+        coarse = [inputs[COARSE]] if COARSE in inputs else []
+        tissue = _map(cond.get(TISSUE), parts[0], self.tissue) if self.tissue else ()
+        return torch.cat([*parts, *coarse, *tissue], 1)
 
-    def baseline(self, z: Tensor, t: Tensor, cond: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    def baseline(self, z: State, t: Tensor, cond: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """The linear expectation of a state and the root mean square of its error, `(B, C, 1, 1, 1)`."""
         assert self.linear is not None
-        at = self.path.schedule(trailing(t, z))
-        return self.linear(z, self.told(cond, t), at), self.linear.deviation(at)
+        at, known = self.path.schedule(trailing(t, z[FIELD])), z.get(COARSE, self.told(cond, t))
+        return self.linear(z[FIELD], known, at), self.linear.deviation(known, at)
 
 
 def _map(tissue: Tensor | None, like: Tensor, channels: int) -> tuple[Tensor, Tensor]:

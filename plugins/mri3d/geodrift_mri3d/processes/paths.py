@@ -38,7 +38,7 @@ class Difference(Linear):
 
 
 def _path(codec: VolumeCodec, schedule: Schedule, target: Linear, source: Source = Normal()) -> Product:
-    return Product({FIELD: Affine(schedule, Identity(codec.written.channels), target, source=source)})
+    return Product({**codec.given, FIELD: Affine(schedule, Identity(codec.channels), target, source=source)})
 
 
 @processes.register("noise")

@@ -1,0 +1,176 @@
+r"""Volumes from coarser ones: the differences of a one-level Haar transform, given its low band.
+
+The density of a volume is that of its low band times that of the differences given the low band. The low band is a
+volume of half as many voxels along each axis, which another model draws, or a file holds; the state has it as a field
+of its own, `coarse`, that nothing moves, and the process moves the differences. The model of the coarse volumes learns
+the anatomy, of which there are as many examples as subjects, and this one what a part of a volume looks like from
+close by, of which each volume has thousands.
+
+Both are in the units of the coarse volume, in which -1 and 1 are its percentiles; the whole is brought to its own
+percentiles when it is decoded.
+
+References:
+    | Wavelet Score-Based Generative Modeling (Guth et al., 2022), https://arxiv.org/abs/2208.05003
+    | Cascaded Diffusion Models (Ho et al., 2021), https://arxiv.org/abs/2106.15282
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar, Literal, Self
+
+import torch
+from nibabel import Nifti1Image
+from torch import Tensor
+
+from geodrift.conditioning import Asked
+from geodrift.domain import Compact
+from geodrift.embeddings import Identity
+from geodrift.errors import InputError
+from geodrift.model import Model
+from geodrift.presets import load
+from geodrift.processes import Given, Process
+from geodrift.registry import Spec
+from geodrift.rng import Streams
+from geodrift.state import State
+from geodrift_mri3d import packing
+from geodrift_mri3d.augmentation import Augmentation
+from geodrift_mri3d.codec import FIELD, VolumeCodec, units_of
+from geodrift_mri3d.grid import Grid
+from geodrift_mri3d.intensity import ends, scaled
+from geodrift_mri3d.preparation import prepared
+from geodrift_mri3d.volume import tensor
+
+COARSE = "coarse"
+"""The field, and the condition, that is a volume of voxels twice as large."""
+HAAR: Spec = {"kind": "haar", "levels": 1}
+_SUM = 8**0.5  # of the low band, in means of its voxels
+_LEAST = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetailCodec(VolumeCodec):
+    """The codec of details.
+
+    Arguments:
+        coarse: The name or folder of the model that draws coarse volumes where none is asked for.
+    """
+
+    kind: Literal["details"] = "details"  # type: ignore[assignment]
+    representation: Spec = field(default_factory=lambda: HAAR)
+    coarse: str
+
+    exact: ClassVar[tuple[str, ...]] = (COARSE,)
+
+    @classmethod
+    def fit(  # type: ignore[override]
+        cls,
+        images: Sequence[Nifti1Image],
+        coarse: str,
+        shape: tuple[int, int, int] | None = None,
+        spacing: tuple[float, float, float] | None = None,
+        conditions: Sequence[str] = (),
+        augmentation: Augmentation = Augmentation(),
+    ) -> Self:
+        """The codec of these images.
+
+        Arguments:
+            images: Training images; those that cannot be used are passed over.
+            coarse: The name or folder of a model of volumes of half as many voxels along each axis.
+            shape, spacing, conditions, augmentation: As in `VolumeCodec.fit`.
+
+        Raises:
+            InputError: When there is no such model, or its voxels are not twice as large.
+        """
+        whole = VolumeCodec.fit(images, shape, spacing, HAAR, conditions, augmentation=augmentation)
+        assert whole.observed is not None
+        codec = cls(
+            shape=whole.shape,
+            spacing=whole.spacing,
+            units=(1.0,) * (whole.channels - 1),
+            columns=whole.columns,
+            augmentation=augmentation,
+            coarse=coarse,
+        )
+        codec.check()
+        units = units_of(packing.deviations(whole.observed.arrays[FIELD], lambda v: codec.encoded(v)[FIELD]))
+        return replace(codec, units=units, observed=whole.observed)
+
+    @property
+    def channels(self) -> int:
+        return self.written.channels - 1
+
+    @property
+    def given(self) -> dict[str, Process]:
+        return {COARSE: Given(Identity(1))}
+
+    @property
+    def below(self) -> Grid:
+        """The grid of the coarse volumes."""
+        x, y, z = (side // 2 for side in self.shape)
+        a, b, c = (size * 2 for size in self.spacing)
+        return Grid((x, y, z), (a, b, c))
+
+    @cached_property
+    def drawing(self) -> Model:
+        """The model that draws coarse volumes."""
+        return load(self.coarse, "mri3d")
+
+    def check(self) -> None:
+        """Raise `InputError` when the model of coarse volumes does not fit."""
+        other = self.drawing.codec
+        assert isinstance(other, VolumeCodec)
+        if other.grid != self.below:
+            raise InputError(f"data.coarse: {self.coarse} draws {other.grid}, not {self.below}; choose another model")
+        for name in other.columns.keys() & self.columns.keys():
+            if other.columns[name].categories != self.columns[name].categories:
+                raise InputError(f'data.coarse: {self.coarse} knows other values of "{name}"; choose another model')
+
+    def ask(self, name: str, value: Asked) -> Tensor:
+        """As for any volume; `coarse` is the name of a file of a volume, which is brought to the coarse grid."""
+        if name != COARSE:
+            return super().ask(name, value)
+        from geodrift_mri3d.files import read
+
+        return self._below(read(Path(str(value))).objects)[0]
+
+    def alike(self, objects: Sequence[Nifti1Image]) -> Compact:
+        """What these subjects may be asked for; those on the coarse grid are the coarse volumes themselves."""
+        if any(Grid.of(thing) != self.below for thing in objects):
+            return super().alike(objects)
+        return Compact(self._with_columns({COARSE: self._below(objects)}, objects), list(range(len(objects))), [])
+
+    def _below(self, objects: Sequence[Nifti1Image]) -> Tensor:
+        return torch.stack([tensor(prepared(thing, self.below))[None] for thing in objects])
+
+    def blank(self, rng: Streams, cond: Mapping[str, Tensor]) -> State:
+        """Empty channels, and coarse volumes, empty where none are asked for."""
+        empty = torch.zeros(len(rng), self.channels, *self.places)
+        return State({COARSE: cond.get(COARSE, empty[:, :1]).to(empty), FIELD: empty})
+
+    def begin(self, blank: State, rng: Streams, cond: Mapping[str, Tensor]) -> State:
+        """The blank state with coarse volumes of the other model, unless they are asked for."""
+        if COARSE in cond:
+            return blank
+        model, streams = self.drawing.to(blank.device), rng.split()
+        codec = model.codec
+        assert isinstance(codec, VolumeCodec)
+        asked = {name: cond[name] for name in codec.scales if name in cond}
+        like = codec.begin(codec.blank(streams, asked).to(blank.device), streams, asked)
+        drawn = model.drawn(like, streams, asked, model.config.sample)
+        return blank.replace({COARSE: codec.volumes(drawn)[:, None].to(blank.device)})
+
+    def encoded(self, volumes: Tensor) -> State:
+        channels = self.written.forward(volumes)
+        coarse, details = channels[:, :1] / _SUM, channels[:, 1:]
+        low, high = torch.tensor([ends(each.numpy()) for each in coarse]).to(coarse).T[..., None, None, None, None]
+        gain = 2 / (high - low).clamp(min=_LEAST)
+        return State({COARSE: (coarse - low) * gain - 1, FIELD: details * gain / self._unit(details)})
+
+    def volumes(self, state: State) -> Tensor:
+        details = state[FIELD] * self._unit(state[FIELD])
+        volumes = self.written.inverse(torch.cat([state[COARSE] * _SUM, details], 1)).float().cpu()
+        return torch.stack([torch.from_numpy(scaled(each.numpy())) for each in volumes])
