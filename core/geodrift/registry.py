@@ -60,6 +60,9 @@ class Role:
         part = self._parts[kind]
         settings = {key: self._check(part, kind, key, value, given) for key, value in options.items()}
         accepted = inspect.signature(part).parameters
+        missing = [name for name in accepted if _needed(accepted[name]) and name not in {**settings, **given}]
+        if missing:
+            raise InputError(f'{self.name} {kind}: needs "{missing[0]}"; add it')
         return part(**settings, **{key: value for key, value in given.items() if key in accepted})
 
     def _check(self, part: Callable[..., Any], kind: str, key: str, value: Any, given: Mapping[str, Any]) -> Any:
@@ -80,6 +83,11 @@ class Role:
         if not isinstance(built, interface):
             raise InputError(f"{self.name}.{key}: {value!r} is not {interface.__name__.lower()}; choose another kind")
         return built
+
+
+def _needed(parameter: inspect.Parameter) -> bool:
+    rest = parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD
+    return parameter.default is parameter.empty and parameter.kind not in rest
 
 
 def _hints(part: Callable[..., Any]) -> dict[str, Any]:

@@ -94,7 +94,7 @@ class LinearDenoiser(nn.Module):
         return self.mean[0].flatten() + shift + (gain * (r @ self.basis.T)) @ self.basis + common * r
 
     def deviation(self, told: Tensor, at: Any) -> Tensor:
-        """The root mean square of what it leaves unknown in each channel, `(B, C, 1, 1, 1)`."""
+        """The root mean square of what it leaves unknown in each channel, whatever is known, `(B, C, 1, 1, 1)`."""
         alpha, sigma = at.alpha**2, at.sigma**2
         fine = (self.variance * sigma / (alpha * self.variance + sigma)).mean((2, 3, 4), keepdim=True)
         alpha, sigma = _row(alpha), _row(sigma)

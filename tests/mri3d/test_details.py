@@ -1,0 +1,204 @@
+"""Details of volumes, given coarser ones: what comes back, what is drawn first, what may be asked for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from nibabel import Nifti1Image
+from torch import Tensor
+
+from geodrift.model import Model
+from geodrift.presets import load
+from geodrift.rng import Streams
+from geodrift.schedules import Rectified
+from geodrift.testing.command import command
+from geodrift_mri3d import domain
+from geodrift_mri3d.codec import FIELD
+from geodrift_mri3d.details import COARSE, DetailCodec
+from geodrift_mri3d.files import write
+from geodrift_mri3d.grid import Grid
+from geodrift_mri3d.intensity import scaled
+from geodrift_mri3d.networks.local import LocalDenoiser
+from geodrift_mri3d.phantom import GRID, phantoms
+from geodrift_mri3d.preparation import prepared
+from geodrift_mri3d.volume import CONDITIONS, tensor
+
+BELOW = Grid((8, 12, 8), (20.0, 16.0, 20.0))
+CONFIG = """
+domain = "mri3d"
+data = {{ {data}, shape = {shape}, spacing = {spacing}, conditions = ["age", "sex"] }}
+network = {{ kind = "unet", channels = [8], attention = [false], head = 8, groups = 4, draws = 1, rank = 2 }}
+objective = {{ kind = "relative" }}
+train = {{ steps = 2, batch_size = 2, save_every = 2, samples = 1 }}
+sample = {{ solver = "euler", steps = 3, batch_size = 2 }}
+"""
+
+
+@pytest.fixture(scope="module")
+def heads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("heads")
+    write(phantoms(), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def coarse(tmp_path_factory: pytest.TempPathFactory, heads: Path) -> Path:
+    """A model of volumes of twice as large voxels."""
+    return trained(tmp_path_factory.mktemp("coarse"), heads, 'representation = { kind = "haar", levels = 1 }', BELOW)
+
+
+@pytest.fixture(scope="module")
+def fine(tmp_path_factory: pytest.TempPathFactory, heads: Path, coarse: Path) -> Path:
+    """A model of details upon the other."""
+    return trained(tmp_path_factory.mktemp("fine"), heads, f'kind = "details", coarse = "{coarse}"', GRID)
+
+
+@pytest.fixture(scope="module")
+def model(fine: Path) -> Model:
+    return load(fine)
+
+
+def trained(folder: Path, heads: Path, data: str, grid: Grid) -> Path:
+    preset = folder / "config.toml"
+    preset.write_text(CONFIG.format(data=data, shape=list(grid.shape), spacing=list(grid.spacing)))
+    result = command("train", "mri3d", "--preset", preset, "--data", heads, "--out", folder / "run")
+    assert result.code == 0, result.errors
+    return folder / "run"
+
+
+def means(image: Nifti1Image) -> Tensor:
+    """The means of blocks of 2 × 2 × 2 voxels."""
+    found: Tensor = torch.nn.functional.avg_pool3d(tensor(image)[None], 2)[0]
+    return found
+
+
+def straight(x: Tensor, y: Tensor) -> float:
+    """How far two volumes are from being the same but for brightness and contrast."""
+    return float(1 - torch.corrcoef(torch.stack([x.flatten(), y.flatten()]))[0, 1])
+
+
+def test_volumes_come_back(model: Model) -> None:
+    whole = [prepared(head, GRID) for head in phantoms()]
+    state, cond = model.codec.batch(model.codec.compact(whole).arrays, torch.arange(len(whole)))
+    assert state[COARSE].shape == (5, 1, 8, 12, 8)
+    assert state[FIELD].shape == (5, 7, 8, 12, 8)
+    assert cond["age"].tolist() == [25, 40, 55, 70, 80]
+    for image, found in zip(whole, model.codec.decode(state), strict=True):
+        np.testing.assert_allclose(np.asarray(found.dataobj), scaled(np.asarray(image.dataobj)), atol=1e-3)
+
+
+def test_the_coarse_volume_is_what_a_coarser_grid_shows(model: Model) -> None:
+    codec, heads = model.codec, phantoms()
+    state, _ = codec.batch(codec.compact(heads).arrays, torch.arange(len(heads)))
+    below = torch.stack([tensor(prepared(head, BELOW)) for head in heads])
+    torch.testing.assert_close(state[COARSE][:, 0].clamp(-1, 1), below, atol=2e-3, rtol=0)
+
+
+def test_details_have_about_unit_variance(model: Model) -> None:
+    state, _ = model.codec.batch(model.codec.compact(phantoms()).arrays, torch.arange(5))
+    assert float(state[FIELD].square().mean().sqrt()) == pytest.approx(1, abs=0.2)
+
+
+def test_it_is_stored_as_numbers(model: Model) -> None:
+    codec = model.codec
+    assert isinstance(codec, DetailCodec)
+    assert domain.codec(json.loads(json.dumps(codec.dump()))) == replace(codec, observed=None)
+
+
+def test_the_coarse_volume_asked_for_is_kept(model: Model, tmp_path: Path) -> None:
+    asked = prepared(phantoms()[3], BELOW)
+    write([asked], tmp_path)
+    for found in model.generate(2, seed=0, coarse=str(tmp_path / "00000.nii.gz")):
+        assert Grid.of(found) == GRID
+        assert straight(means(found), tensor(asked)) < 0.01
+
+
+def test_without_one_the_other_model_draws_it(model: Model) -> None:
+    first, second = model.generate(2, seed=0, age=40.0, sex="F")
+    assert straight(means(first), means(second)) > 1e-4
+    again = model.generate(1, seed=0, age=40.0, sex="F")[0]
+    np.testing.assert_allclose(np.asarray(again.dataobj), np.asarray(first.dataobj), atol=1e-4)
+    assert isinstance(model.codec, DetailCodec)
+    before = model.codec.drawing.denoiser.calls
+    model.generate(1, seed=0)
+    assert model.codec.drawing.denoiser.calls == before + 3
+
+
+def test_samples_can_be_like_coarse_volumes(model: Model) -> None:
+    below = [prepared(head, BELOW) for head in phantoms()[:2]]
+    for found, like in zip(model.generate(1, seed=0, like=below), below, strict=True):
+        assert straight(means(found), tensor(like)) < 0.01
+        assert found.extra[CONDITIONS] == like.extra[CONDITIONS]
+
+
+def test_samples_like_whole_volumes_share_only_what_is_known_of_the_subjects(model: Model) -> None:
+    codec = model.codec
+    assert set(codec.alike(phantoms()).arrays) == {"age", "sex"}
+
+
+@pytest.mark.parametrize(
+    ("data", "grid", "word"),
+    [
+        ('kind = "details", coarse = "ixi-9mm"', GRID, 'no preset for mri3d "ixi-9mm"'),
+        ('kind = "details", coarse = "ixi-4mm"', GRID, "data.coarse: ixi-4mm draws"),
+        ('kind = "details"', GRID, 'data details: needs "coarse"'),
+        ('kind = "details", coarse = "ixi-4mm", tissue = true', GRID, 'no key in data details "tissue"'),
+    ],
+)
+def test_a_model_that_does_not_fit_is_refused(data: str, grid: Grid, word: str, tmp_path: Path, heads: Path) -> None:
+    preset = tmp_path / "config.toml"
+    preset.write_text(CONFIG.format(data=data, shape=list(grid.shape), spacing=list(grid.spacing)))
+    result = command("train", "mri3d", "--preset", preset, "--data", heads, "--out", tmp_path / "run")
+    assert result.code == 2
+    assert word in result.message
+
+
+def test_the_network_sees_the_coarse_volume(model: Model) -> None:
+    state, cond = model.codec.batch(model.codec.compact(phantoms()).arrays, torch.arange(5))
+    t = torch.full((5,), 0.5)
+    with torch.no_grad():
+        told = model.denoiser.raw(state, t, cond)[FIELD]
+        other = model.denoiser.raw(state.replace({COARSE: state[COARSE].roll(1, 0)}), t, cond)[FIELD]
+    assert (told - other).abs().max() > 1e-3
+
+
+def drawn(count: int) -> tuple[Tensor, Tensor, LocalDenoiser]:
+    """Details whose law is that of a local denoiser, coarse volumes, and that denoiser."""
+    rng = torch.Generator().manual_seed(0)
+    coarse = torch.randn(count, 1, 12, 12, 12, generator=rng) * torch.rand(count, 1, 1, 1, 1, generator=rng)
+    exact = LocalDenoiser(2)
+    exact.kernel.copy_(torch.randn(exact.kernel.shape, generator=rng))
+    exact.offset.copy_(torch.tensor([0.3, -0.2]))
+    exact.least.copy_(torch.tensor([0.1, 0.4]))
+    exact.growth.copy_(torch.tensor([2.0, 0.5]))
+    mean, variance = exact._law(coarse)
+    return mean + variance.sqrt() * torch.randn(mean.shape, generator=rng), coarse, exact
+
+
+def test_the_linear_denoiser_of_details_finds_their_law() -> None:
+    details, coarse, exact = drawn(64)
+    fitted = LocalDenoiser(2)
+    fitted.fit(details, coarse)
+    for name, expected in exact.named_buffers():
+        if name != "energy":
+            torch.testing.assert_close(getattr(fitted, name), expected, atol=0.05, rtol=0.05)
+
+
+@pytest.mark.parametrize("t", [0.2, 0.6])
+def test_no_scaled_copy_of_it_denoises_better(t: float) -> None:
+    details, coarse, _ = drawn(32)
+    fitted = LocalDenoiser(2)
+    fitted.fit(details, coarse)
+    at = Rectified()(torch.tensor(t))
+    z = at.alpha * details + at.sigma * Streams.of(1, 32).normal(details)
+    found = fitted(z, coarse, at)
+    error = ((found - details) ** 2).mean((0, 2, 3, 4))
+    left = fitted.deviation(coarse, at).square().mean(0).flatten()
+    torch.testing.assert_close(error, left, rtol=0.05, atol=0)
+    slope = ((details - found) * found).sum() / found.square().sum()
+    assert abs(float(slope)) < 0.01
