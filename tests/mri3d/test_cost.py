@@ -27,6 +27,13 @@ def test_a_size_that_does_not_divide_is_refused() -> None:
         cost(resolve({"domain": "mri3d"}, "test"), (33, 32, 32))
 
 
+def test_a_model_of_details_begins_with_a_coarse_volume() -> None:
+    data = {"kind": "details", "coarse": "ixi-4mm"}
+    config = resolve({"domain": "mri3d", "network": SMALL, "data": data, "sample": {"steps": 2}}, "test")
+    found = cost(config, (32, 32, 32))
+    assert found["seconds a sample"] > 2 * found["seconds a network call"]
+
+
 def test_the_command_says_it_for_a_domain_and_refuses_where_there_is_no_size() -> None:
     document = command("info", "mri3d", "--size", "16", "24", "16", "--json").document
     assert document["preset"] == "mri3d/ixi-4mm"

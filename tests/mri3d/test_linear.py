@@ -75,7 +75,9 @@ def test_its_deviation_is_that_of_the_posterior(denoiser: LinearDenoiser, time: 
     left = torch.linalg.inv(torch.linalg.inv(law) + alpha**2 / sigma**2 * torch.eye(PLACES))
     variance = denoiser.variance.flatten()
     expected = [left.diagonal().mean(), (variance * sigma**2 / (alpha**2 * variance + sigma**2)).mean()]
-    torch.testing.assert_close(denoiser.deviation(torch.ones(1, 1), at).flatten(), torch.stack(expected).sqrt(), atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(
+        denoiser.deviation(torch.ones(1, 1), at).flatten(), torch.stack(expected).sqrt(), atol=1e-4, rtol=1e-3
+    )
 
 
 def test_energy_is_the_variance_of_each_channel(denoiser: LinearDenoiser) -> None:

@@ -23,11 +23,13 @@ from geodrift.precision import has_bfloat16
 from geodrift.rng import Streams
 from geodrift.state import State
 from geodrift_mri3d.codec import FIELD, VolumeCodec
+from geodrift_mri3d.details import DetailCodec
 from geodrift_mri3d.representation import representations
 
 _PROBES = (8, 16)  # places along each axis of the small volumes
 _COPIES = 5  # of the weights while training: themselves, gradient, two moments, average
 _REPEATS = 2
+_MULTIPLE = (64, 64, 64)  # a size that representations divide
 _BYTES = 4
 
 
@@ -41,11 +43,12 @@ def cost(config: Config, size: Sequence[int]) -> dict[str, Any]:
     Raises:
         InputError: When the representation does not divide the size.
     """
-    written = representations.build(config.data.get("representation", "haar"))
+    written = _codec(config, _MULTIPLE).written
     if any(side < written.factor or side % written.factor for side in size):
         raise InputError(f"--size {tuple(size)}: sides must be multiples of {written.factor}, for this representation")
     places = int(torch.tensor([side // written.factor for side in size]).prod())
     probes = [_probe(config, side * written.factor) for side in _PROBES]
+    before = _before(config, size)
     own = _built(config, tuple(size))
     weights, stored = _count(own.denoiser.parameters()), _count(own.denoiser.state_dict().values())
     call, step = (_extrapolated([probe[key] for probe in probes], places) for key in ("call", "step"))
@@ -55,7 +58,7 @@ def cost(config: Config, size: Sequence[int]) -> dict[str, Any]:
         "size": list(size),
         "parameters": weights,
         "seconds a network call": call,
-        "seconds a sample": call * config.sample.steps,
+        "seconds a sample": call * config.sample.steps + before,
         "seconds a training step of one volume": step,
         "GiB while sampling": (stored * _BYTES + batch + kept / 4) / 2**30,
         "GiB while training, one volume at a time": (_COPIES * stored * _BYTES + batch + kept) / 2**30,
@@ -63,17 +66,29 @@ def cost(config: Config, size: Sequence[int]) -> dict[str, Any]:
     }
 
 
-def _built(config: Config, size: tuple[int, ...]) -> Model:
-    """An untrained model for volumes of this size, which has seen no data."""
-    data = {key: config.data[key] for key in ("representation",) if key in config.data}
-    written = representations.build(data.get("representation", "haar"))
-    codec = VolumeCodec(
-        shape=(size[0], size[1], size[2]),
-        spacing=(1.0, 1.0, 1.0),
-        representation=data.get("representation", "haar"),
-        units=(1.0,) * written.channels,
-    )
-    return Model.build(config, codec)
+def _codec(config: Config, size: Sequence[int]) -> VolumeCodec:
+    """A codec of volumes of this size, which has seen no data."""
+    x, y, z = size
+    told: dict[str, Any] = {"shape": (x, y, z), "spacing": (1.0, 1.0, 1.0)}
+    if config.data.get("kind") == "details":
+        return DetailCodec(**told, units=(1.0,) * 7, coarse=config.data["coarse"])
+    representation = config.data.get("representation", "haar")
+    units = (1.0,) * representations.build(representation).channels
+    return VolumeCodec(**told, representation=representation, units=units)
+
+
+def _before(config: Config, size: Sequence[int]) -> float:
+    """The seconds of the coarse volume that a sample begins with, if it does."""
+    codec = _codec(config, size)
+    if not isinstance(codec, DetailCodec):
+        return 0.0
+    seconds: float = cost(codec.drawing.config, [side // 2 for side in size])["seconds a sample"]
+    return seconds
+
+
+def _built(config: Config, size: Sequence[int]) -> Model:
+    """An untrained model for volumes of this size."""
+    return Model.build(config, _codec(config, size))
 
 
 def _probe(config: Config, side: int) -> Mapping[str, float]:
