@@ -62,13 +62,24 @@ class Drawn:
         if not path.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
             return _replace(path, json.dumps(asked).encode())
-        try:
-            known = from_json(path.read_bytes())
-        except ValueError:
-            known = {}
+        known = self._request()
         for key in sorted(asked.keys() | known.keys()):
             if asked.get(key) != known.get(key):
                 raise InputError(f"{path}: began with another {key}; resume with the same, or begin with --overwrite")
+
+    def begun(self, *keys: str) -> Any:
+        """What the run that was begun here has under these keys, if one was."""
+        found: Any = self._request()
+        for key in keys:
+            found = found.get(key) if isinstance(found, dict) else None
+        return found
+
+    def _request(self) -> dict[str, Any]:
+        try:
+            found = from_json((self.folder / _REQUEST).read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
     def get(self, numbers: range) -> tuple[dict[str, Tensor], Cost] | None:
         """The fields of a batch and what they cost, if it is finished.

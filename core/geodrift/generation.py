@@ -6,10 +6,10 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -21,6 +21,7 @@ from geodrift.conditioning import Asked
 from geodrift.domain import Domain
 from geodrift.drawn import Cost, Drawn
 from geodrift.errors import InputError, unknown
+from geodrift.fitting import fitting
 from geodrift.likeness import Likeness, Wanted
 from geodrift.likeness import conditions as asked_of
 from geodrift.metric import Metric
@@ -80,6 +81,16 @@ class Request:
                 raise unknown("format", name, known)
         if settings.temperature != 1 and not process.categorical:
             raise InputError(f"sample.temperature {settings.temperature:g}: this process has no beliefs to sharpen")
+
+    def in_batches(self, size: int | None = None) -> Self:
+        """The same in batches of this size, or of one that suits the machine; the samples are the same."""
+        model = self.model
+        if size is None:
+            brief = model.config.sample.model_copy(update={"steps": 2})
+            wanted = self.like.joined(self.conditions)
+            size = fitting(lambda n: model.draw(range(n), self.seed, brief, wanted), self.drafts, model.device)
+        sample = model.config.sample.model_copy(update={"batch_size": size})
+        return replace(self, model=replace(model, config=model.config.model_copy(update={"sample": sample})))
 
     def run(self, tick: Callable[[float], None] = lambda share: None, drawn: Drawn | None = None) -> Run:
         """Generate; Ctrl-C ends the run with the batches that are finished.

@@ -53,11 +53,18 @@ def interrupt_at(monkeypatch: pytest.MonkeyPatch, start: int) -> None:
 
 
 def test_the_same_seed_gives_the_same_molecules_in_any_batches(tmp_path: Path, generate: Callable[..., Result]) -> None:
-    for size in (1, 7, 256):
+    for size in (1, 7, 256, "auto"):
         assert generate(tmp_path / str(size), "-n", 24, "--seed", 3, "--batch-size", size).code == 0
-    assert native(tmp_path / "1") == native(tmp_path / "7") == native(tmp_path / "256")
+    assert all(native(tmp_path / size) == native(tmp_path / "1") for size in ("7", "256", "auto"))
     assert generate(tmp_path / "other", "-n", 24, "--seed", 4).code == 0
     assert native(tmp_path / "other") != native(tmp_path / "1")
+
+
+@pytest.mark.parametrize("size", ["0", "-3", "many", "1.5"])
+def test_a_batch_has_a_number_of_samples(size: str, tmp_path: Path, generate: Callable[..., Result]) -> None:
+    result = generate(tmp_path / "run", "--batch-size", size)
+    assert (result.code, result.message) == (2, f"geodrift: --batch-size {size}: give a number from 1 on, or auto")
+    assert not (tmp_path / "run").exists()
 
 
 def test_more_samples_begin_with_the_same(tmp_path: Path, generate: Callable[..., Result]) -> None:

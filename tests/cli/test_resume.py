@@ -69,6 +69,18 @@ def test_a_stopped_run_goes_on_with_what_is_missing(
     assert same(tmp_path / "run", straight)
 
 
+def test_a_stopped_run_goes_on_in_the_batches_that_suited(
+    tmp_path: Path, straight: Path, generate: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        draws(patch, interrupt=16)
+        assert generate(tmp_path / "run", *ASK).code == 130
+    again = draws(monkeypatch)
+    assert generate(tmp_path / "run", *ASK[:2], *ASK[4:], "--batch-size", "auto", "--resume").code == 0
+    assert again == [16, 24]
+    assert same(tmp_path / "run", straight)
+
+
 def test_a_killed_run_goes_on(tmp_path: Path, straight: Path, trained: Path, generate: Callable[..., Result]) -> None:
     run = tmp_path / "run"
     arguments = ("generate", "graphs", "--checkpoint", trained, "--out", run, *ASK)

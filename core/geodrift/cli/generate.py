@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from geodrift.model import Model
     from geodrift.samples import Manifest
 
+AUTO = "auto"
+
 
 def generate(
     domain: Annotated[str, typer.Argument(help="What kind of data: see `geodrift domains`.")],
@@ -46,7 +48,9 @@ def generate(
     avoid: Annotated[Path | None, typer.Option(help="With --best-of: known objects that are not wanted again.")] = None,
     avoid_where: Annotated[list[str] | None, typer.Option(help="Rows of --avoid: key=value.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same samples.")] = 0,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Samples at once; does not change them.")] = None,
+    batch_size: Annotated[
+        str | None, typer.Option(help="Samples at once, or auto; does not change the samples.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
     change: Annotated[list[str] | None, typer.Option("--set", help="Change a key: sample.solver.eta=5.")] = None,
     format: Annotated[list[str] | None, typer.Option(help="Also write files of this kind.")] = None,
@@ -59,10 +63,11 @@ def generate(
     from geodrift import ranks
     from geodrift.choice import Choice
     from geodrift.claim import claimed
+    from geodrift.drawn import Drawn
     from geodrift.generation import Request
     from geodrift.presets import opened
 
-    given = {"solver.kind": solver, "steps": steps, "guidance": guidance, "batch_size": batch_size}
+    given = {"solver.kind": solver, "steps": steps, "guidance": guidance, "batch_size": _number(batch_size)}
     changes = [f"sample.{key}={value}" for key, value in given.items() if value is not None]
     if guidance not in (None, 1) and not condition:
         raise InputError(f"--guidance {guidance:g}: needs a property to follow; ask for one with --condition")
@@ -77,6 +82,10 @@ def generate(
     request.check()
     if overwrite and resume:
         raise InputError("--overwrite and --resume: give one of them")
+    if batch_size == AUTO and ranks.several():
+        raise InputError("--batch-size auto: several processes must agree; give a number")
+    if batch_size == AUTO:
+        request = request.in_batches(Drawn(out).begun("config", "sample", "batch_size") if resume else None)
     runtime = ranks.fabric(find_device(device)) if ranks.several() else None
     with claimed(out) if runtime is None or runtime.is_global_zero else nullcontext():
         manifest = _generate(request, out, runtime, overwrite, resume)
@@ -140,6 +149,15 @@ def _refuse_model(changes: list[str]) -> None:
     for change in changes:
         if not change.startswith("sample."):
             raise InputError(f"--set {change}: belongs to the trained model; only sample.… may change, or train again")
+
+
+def _number(batch_size: str | None) -> int | None:
+    """A number of samples; none where nothing, or `auto`, is asked for."""
+    if batch_size in (None, AUTO):
+        return None
+    if not batch_size.isdecimal() or int(batch_size) < 1:
+        raise InputError(f"--batch-size {batch_size}: give a number from 1 on, or auto")
+    return int(batch_size)
 
 
 def _tell(out: Path, manifest: Manifest) -> None:
