@@ -142,4 +142,4 @@ def test_what_is_no_number_has_no_class() -> None:
         Streams.of(0, 3).categorical(beliefs)
     for embedding in (OneHot(4), Ordinal(4)):
         with pytest.raises(InputError, match="points of classes are not numbers"):
-            embedding.quantize(beliefs[:, -embedding.channels :].roll(1, -1))
+            embedding.quantize(torch.full((3, embedding.channels), torch.nan))
