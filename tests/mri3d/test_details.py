@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import torch
 from nibabel import Nifti1Image
 from torch import Tensor
 
+from geodrift.config import resolve
+from geodrift.errors import InputError
 from geodrift.model import Model
 from geodrift.presets import load
 from geodrift.rng import Streams
@@ -32,7 +35,7 @@ BELOW = Grid((8, 12, 8), (20.0, 16.0, 20.0))
 CONFIG = """
 domain = "mri3d"
 data = {{ {data}, shape = {shape}, spacing = {spacing}, conditions = ["age", "sex"] }}
-network = {{ kind = "unet", channels = [8], attention = [false], head = 8, groups = 4, draws = 1, rank = 2 }}
+network = {{ kind = "unet", channels = [8], attention = [false], head = 8, groups = 4 }}
 objective = {{ kind = "relative" }}
 train = {{ steps = 2, batch_size = 2, save_every = 2, samples = 1 }}
 sample = {{ solver = "euler", steps = 3, batch_size = 2 }}
@@ -156,6 +159,13 @@ def test_a_model_that_does_not_fit_is_refused(data: str, grid: Grid, word: str, 
     result = command("train", "mri3d", "--preset", preset, "--data", heads, "--out", tmp_path / "run")
     assert result.code == 2
     assert word in result.message
+
+
+@pytest.mark.parametrize("key", ["rank = 4", "draws = 1", 'within = "voxels"'])
+def test_what_belongs_to_whole_volumes_is_refused(key: str, model: Model) -> None:
+    config = resolve({**model.config.model_dump(), "network": tomllib.loads(key)}, "test")
+    with pytest.raises(InputError, match=f"network.{key.split()[0]}: belongs to models of whole volumes"):
+        Model.build(config, model.codec)
 
 
 def test_the_network_sees_the_coarse_volume(model: Model) -> None:

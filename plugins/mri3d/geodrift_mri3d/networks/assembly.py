@@ -51,6 +51,8 @@ def network(spec: Mapping[str, Any], codec: VolumeCodec, process: Product) -> Vo
     """The network of a config, for a codec and a process."""
     body = {key: value for key, value in spec.items() if key not in Around.model_fields}
     asked = _around({key: value for key, value in spec.items() if key in Around.model_fields})
+    for key in sorted(asked.model_fields_set - {"skip"}) if isinstance(codec, DetailCodec) else ():
+        raise InputError(f"network.{key}: belongs to models of whole volumes, not of details; leave it out")
     path = process.parts[FIELD]
     assert isinstance(path, Affine)
     told = Told(codec.columns)
@@ -80,8 +82,6 @@ def _body(spec: Mapping[str, Any], within: Spec | None, codec: VolumeCodec, told
     if within is None:
         sides = {"inputs": groups * codec.channels + given, "outputs": codec.channels, "places": codec.places}
         return _built(spec, told, sides)
-    if codec.given:
-        raise InputError("network.within: details have no other representation; leave it out")
     inner = representations.build(within)
     places = tuple(side // inner.factor for side in codec.shape)
     sides = {"inputs": groups * inner.channels + given, "outputs": inner.channels, "places": places}
