@@ -34,7 +34,7 @@ def short(text: object) -> str:
 
 
 def numbers(z: Tensor, what: str) -> Tensor:
-    """These numbers, of which a class is made, when all of them are numbers: no class would be right for NaN.
+    """These numbers, of which classes are made, when all of them are numbers: no class would be right for NaN.
 
     Raises:
         InputError: When one is not.

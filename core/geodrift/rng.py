@@ -19,7 +19,6 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from geodrift.errors import numbers
 from geodrift.layout import Layout
 
 
@@ -135,13 +134,9 @@ class Streams:
         return self._fill(like, like.dtype, lambda bits: torch.special.ndtri(_unit(bits)))
 
     def categorical(self, probabilities: Tensor) -> Tensor:
-        """Classes drawn from (unnormalised) `probabilities`, `(B, ..., K)` to `(B, ...)`, by inversion.
-
-        Raises:
-            InputError: When one of them is not a number.
-        """
+        """Classes drawn from (unnormalised) `probabilities`, `(B, ..., K)` to `(B, ...)`, by inversion."""
         cdf = torch.cumsum(probabilities.to(torch.float64), -1)
-        level = self.uniform(probabilities[..., 0]) * numbers(cdf[..., -1], "probabilities of classes")
+        level = self.uniform(probabilities[..., 0]) * cdf[..., -1]
         drawn: Tensor = (cdf[..., :-1] <= level[..., None]).sum(-1)
         return drawn
 

@@ -7,8 +7,6 @@ import torch
 from torch import Tensor
 
 from geodrift import rng
-from geodrift.embeddings import OneHot, Ordinal
-from geodrift.errors import InputError
 from geodrift.layout import Dense, Padded, Ragged
 from geodrift.rng import Streams
 from geodrift.testing import assert_batch_invariant, chi_square, correlation, kolmogorov_smirnov
@@ -133,13 +131,3 @@ def test_a_class_of_probability_zero_is_never_drawn() -> None:
 def test_categories_of_float32_probabilities_follow_rounded_sums() -> None:
     probs = torch.full((1000, 3), 1 / 3, dtype=torch.float32)
     assert set(Streams.of(0, 1000).categorical(probs).tolist()) == {0, 1, 2}
-
-
-def test_what_is_no_number_has_no_class() -> None:
-    beliefs = torch.full((3, 4), 0.25)
-    beliefs[1, 2] = torch.nan
-    with pytest.raises(InputError, match="probabilities of classes are not numbers"):
-        Streams.of(0, 3).categorical(beliefs)
-    for embedding in (OneHot(4), Ordinal(4)):
-        with pytest.raises(InputError, match="points of classes are not numbers"):
-            embedding.quantize(torch.full((3, embedding.channels), torch.nan))
