@@ -14,8 +14,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from geodrift.errors import numbers
-
 
 class Embedding(ABC):
     """A way to write data values as real vectors."""
@@ -37,7 +35,7 @@ class Embedding(ABC):
 
     @abstractmethod
     def quantize(self, z: Tensor) -> Tensor:
-        """Points to the nearest data values; those of classes raise `InputError` for what is no number."""
+        """Points to the nearest data values."""
 
     def moved(self, z: Tensor, x: Tensor) -> Tensor:
         """The points where mean vectors `z` of data lie when these have moved to `x`."""
@@ -87,7 +85,7 @@ class OneHot(Embedding):
         return one_hot(x, self.classes).to(torch.get_default_dtype()) * self.scale - self.shift
 
     def quantize(self, z: Tensor) -> Tensor:
-        return numbers(z, "points of classes").argmax(-1)
+        return z.argmax(-1)
 
 
 @dataclass(frozen=True)
@@ -113,12 +111,7 @@ class Ordinal(Embedding):
         return x[..., None].to(torch.get_default_dtype()) * self.scale - self.shift
 
     def quantize(self, z: Tensor) -> Tensor:
-        return (
-            ((numbers(z, "points of classes")[..., 0] + self.shift) / self.scale)
-            .round()
-            .clamp(0, self.classes - 1)
-            .long()
-        )
+        return ((z[..., 0] + self.shift) / self.scale).round().clamp(0, self.classes - 1).long()
 
 
 @dataclass(frozen=True)

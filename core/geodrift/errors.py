@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 _NAMES = 60
 _LETTERS = 200
@@ -31,16 +27,3 @@ def short(text: object) -> str:
     """What a file says, short enough for a message."""
     found = str(text)
     return found if len(found) <= _LETTERS else f"{found[:_LETTERS]}…"
-
-
-def numbers(z: Tensor, what: str) -> Tensor:
-    """These numbers, of which classes are made, when all of them are numbers: no class would be right for NaN.
-
-    Raises:
-        InputError: When one is not.
-    """
-    if z.isnan().any():
-        raise InputError(
-            f"{what} are not numbers, so no class can be drawn; the weights are damaged or guidance too high"
-        )
-    return z

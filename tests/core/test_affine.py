@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from geodrift.embeddings import Embedding, OneHot, Ordinal
 from geodrift.errors import InputError
 from geodrift.kernel import Gaussian
 from geodrift.prediction import Estimate
@@ -170,9 +169,3 @@ def test_gaussian_kernel_is_a_gaussian(schedule: Schedule) -> None:
     law = process.kernel(Estimate(torch.zeros(20000, 1), torch.ones(20000, 1)), torch.ones(20000, 1), t, s)
     assert isinstance(law, Gaussian)
     assert kolmogorov_smirnov((law.sample(Streams.of(3, 20000)) - law.mean) / law.std, torch.special.ndtr) < 3
-
-
-@pytest.mark.parametrize("embedding", [OneHot(4), Ordinal(4)])
-def test_what_is_no_number_has_no_class(embedding: Embedding) -> None:
-    with pytest.raises(InputError, match="points of classes are not numbers"):
-        embedding.quantize(torch.full((3, embedding.channels), torch.nan))
