@@ -57,26 +57,19 @@ def draws(monkeypatch: pytest.MonkeyPatch, interrupt: int | None = None) -> list
     return seen
 
 
+@pytest.mark.parametrize("size", [8, "auto"])
 def test_a_stopped_run_goes_on_with_what_is_missing(
-    tmp_path: Path, straight: Path, generate: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+    size: int | str,
+    tmp_path: Path,
+    straight: Path,
+    generate: Callable[..., Result],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with monkeypatch.context() as patch:
         draws(patch, interrupt=16)
         assert generate(tmp_path / "run", *ASK).code == 130
-    again = draws(monkeypatch)
-    assert generate(tmp_path / "run", *ASK, "--resume", "--json").document["network_calls"] == 20
-    assert again == [16, 24]
-    assert same(tmp_path / "run", straight)
-
-
-def test_a_stopped_run_goes_on_in_the_batches_that_suited(
-    tmp_path: Path, straight: Path, generate: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patch:
-        draws(patch, interrupt=16)
-        assert generate(tmp_path / "run", *ASK).code == 130
-    again = draws(monkeypatch)
-    assert generate(tmp_path / "run", *ASK[:2], *ASK[4:], "--batch-size", "auto", "--resume").code == 0
+    again, ask = draws(monkeypatch), [size if item == 8 else item for item in ASK]
+    assert generate(tmp_path / "run", *ask, "--resume", "--json").document["network_calls"] == 20
     assert again == [16, 24]
     assert same(tmp_path / "run", straight)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,23 +14,21 @@ from torch import Tensor
 
 from geodrift import checkpoint as checkpoints
 from geodrift.checkpoint import Checkpoint, Manifest
-from geodrift.config import Config, Table
-from geodrift.denoiser import Denoiser
+from geodrift.config import Config
 from geodrift.domain import Reading
 from geodrift.errors import InputError
 from geodrift.model import Model
 from geodrift.objectives import Objective, objectives
 from geodrift.plugins import domain as find
-from geodrift.presets import located, opened, restore
+from geodrift.presets import located
 from geodrift.solvers import solvers
 from geodrift.solvers.grids import grids
+from geodrift.train.beginning import Beginning
 from geodrift.train.data import Feed
-from geodrift.train.ema import MovingAverage
 from geodrift.train.log import Log
-from geodrift.train.loop import Progress, Watchers, optimizer, run
+from geodrift.train.loop import Progress, Watchers, run
 
 Watch = Callable[[Progress, float], None]
-REPORTING = {"steps", "log_every", "save_every", "sample_every", "samples", "keep", "tensorboard"}
 
 
 def objective(config: Config) -> Objective:
@@ -95,66 +93,20 @@ def prepare(
     objective(config)
     reading = domain.read(data, config.data.get("where", {}))
     torch.manual_seed(config.train.seed)
-    source = None
+    begin = Beginning(config, device)
     if last is not None:
-        source = Checkpoint.open(last).manifest.start
-        model, progress = _resumed(Checkpoint.open(last), config, device)
+        model, progress, source = begin.resumed(Checkpoint.open(last))
     elif start is not None:
-        model, source = _started(located(start, config.domain), config)
-        progress = _fresh(model.to(device).denoiser, config)
+        model, progress, source = begin.started(located(start, config.domain))
     else:
-        model = Model.build(config, domain.fit(reading.objects, config.data)).to(device)
-        progress = _fresh(model.denoiser, config)
+        model, progress, source = begin.untrained(domain.fit(reading.objects, config.data))
     compact = model.codec.compact(reading.objects)
     told = checkpoints.digest(compact.arrays)
     if last is not None and Checkpoint.open(last).manifest.data not in ("", told):
         raise InputError(f"{data}: not the data of the training in {folder}; resume with the same")
     refused = Reading([reading.objects[index] for index in compact.kept], [*reading.refused, *compact.refused])
     feed = Feed(model.codec, compact.arrays, len(compact.kept), config.train.seed, config.train.batch_size)
-    return Session(model, progress, feed, folder, refused, told, source or "")
-
-
-def _started(source: Checkpoint, config: Config) -> tuple[Model, str]:
-    """The model of a checkpoint, to be trained further, and the SHA-256 of its weights."""
-    stored, asked = source.manifest.config, config.model_dump()
-    for section in ("process", "network", "data"):
-        if _unselected(stored.get(section, {})) != _unselected(asked[section]):
-            raise InputError(f"--start {source.folder}: was trained with another [{section}]; start with the same")
-    model = opened(source, config.domain)
-    weights = source.manifest.files[f"{source.manifest.averaged}.safetensors"]
-    return Model(model.domain, model.codec, model.denoiser, config), weights
-
-
-def _unselected(section: Table) -> Table:
-    """A section without the rows of the data that it selects."""
-    return {key: value for key, value in section.items() if key != "where"}
-
-
-def _fresh(denoiser: Denoiser, config: Config) -> Progress:
-    return Progress(denoiser, MovingAverage(denoiser, config.train.ema), optimizer(denoiser, config.train))
-
-
-def _resumed(last: Checkpoint, config: Config, device: torch.device | str) -> tuple[Model, Progress]:
-    """The model and progress of a checkpoint; only the length and the reporting of a training may change."""
-    _refuse_another(last, config)
-    model = restore(last, "model").to(device)
-    model = Model(model.domain, model.codec, model.denoiser, config, model.manifest)
-    progress = _fresh(model.denoiser, config)
-    progress.average.load(last.tensors("ema"))
-    _load_optimizer(progress.optimizer, last.tensors("optimizer"))
-    progress.step = last.manifest.step
-    return model, progress
-
-
-def _refuse_another(last: Checkpoint, config: Config) -> None:
-    stored, asked = last.manifest.config, config.model_dump()
-    for section in ("process", "network", "data", "objective"):
-        if stored.get(section) != asked[section]:
-            raise InputError(f"{last.folder}: was trained with another [{section}]; resume with the same config")
-    for key, value in asked["train"].items():
-        was = stored["train"].get(key)
-        if key not in REPORTING and was != value:
-            raise InputError(f"{last.folder}: was trained with train.{key} = {was}, not {value}; resume with the same")
+    return Session(model, progress, feed, folder, refused, told, source)
 
 
 def _optimizer_tensors(tuner: torch.optim.Optimizer) -> dict[str, Tensor]:
@@ -162,14 +114,6 @@ def _optimizer_tensors(tuner: torch.optim.Optimizer) -> dict[str, Tensor]:
     return {
         f"{index}.{name}": torch.as_tensor(value) for index, slots in state.items() for name, value in slots.items()
     }
-
-
-def _load_optimizer(tuner: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, value in tensors.items():
-        index, name = key.split(".", 1)
-        state.setdefault(int(index), {})[name] = value
-    tuner.load_state_dict({"state": state, "param_groups": tuner.state_dict()["param_groups"]})
 
 
 def save(session: Session, metrics: dict[str, float]) -> Checkpoint:

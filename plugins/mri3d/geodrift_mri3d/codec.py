@@ -102,14 +102,13 @@ class VolumeCodec:
         packed, kept, refused = packing.rows(images, grid, tissue)
         if not kept:
             raise InputError(f"none of the images can be used; the first: {refused[0].reason}")
-        units = units_of(packing.deviations(packed[FIELD], representations.build(representation).forward))
         known = [images[place] for place in kept]
         columns = {name: Column.fit(name, [_known(image, name) for image in known]) for name in conditions}
         codec = cls(
             shape=grid.shape,
             spacing=grid.spacing,
             representation=representation,
-            units=units,
+            units=packing.units(packed[FIELD], representations.build(representation).forward),
             columns=columns,
             tissue=tissue,
             augmentation=augmentation,
@@ -227,8 +226,7 @@ class VolumeCodec:
         self, volumes: Tensor, labels: Tensor | None, arrays: Mapping[str, Tensor], index: Tensor
     ) -> tuple[State, dict[str, Tensor]]:
         cond = {name: arrays[name][index].to(volumes) for name in self.columns}
-        told = {} if labels is None else {TISSUE: self._told(labels)}
-        return self.encoded(volumes), cond | told
+        return self.encoded(volumes), cond if labels is None else cond | {TISSUE: self._told(labels)}
 
     def encoded(self, volumes: Tensor) -> State:
         """The state of volumes `(B, X, Y, Z)`."""
@@ -246,11 +244,6 @@ class VolumeCodec:
             for name, column in self.columns.items()
         }
         return {**packed, **told}
-
-
-def units_of(spread: Tensor) -> tuple[float, ...]:
-    """The units of channels with these standard deviations, `(C,)`."""
-    return tuple(torch.sqrt(spread.clamp(min=1e-4) * spread.square().mean().sqrt()).tolist())
 
 
 def _known(image: Nifti1Image, name: str) -> Any:

@@ -38,7 +38,7 @@ from geodrift.rng import Streams
 from geodrift.state import State
 from geodrift_mri3d import packing
 from geodrift_mri3d.augmentation import Augmentation
-from geodrift_mri3d.codec import FIELD, VolumeCodec, units_of
+from geodrift_mri3d.codec import FIELD, VolumeCodec
 from geodrift_mri3d.grid import Grid
 from geodrift_mri3d.intensity import ends, scaled
 from geodrift_mri3d.preparation import prepared
@@ -96,7 +96,7 @@ class DetailCodec(VolumeCodec):
             coarse=coarse,
         )
         codec.check()
-        units = units_of(packing.deviations(whole.observed.arrays[FIELD], lambda v: codec.encoded(v)[FIELD]))
+        units = packing.units(whole.observed.arrays[FIELD], lambda volumes: codec.encoded(volumes)[FIELD])
         return replace(codec, units=units, observed=whole.observed)
 
     @property

@@ -54,7 +54,13 @@ def _labels(image: Nifti1Image) -> Tensor:
     return torch.from_numpy(np.asarray(found.dataobj).astype(np.uint8))
 
 
-def deviations(packed: Tensor, channels: Callable[[Tensor], Tensor]) -> Tensor:
+def units(packed: Tensor, channels: Callable[[Tensor], Tensor]) -> tuple[float, ...]:
+    """The units of the channels of volumes `(n, X, Y, Z)`, see `geodrift_mri3d.codec`."""
+    spread = _deviations(packed, channels)
+    return tuple(torch.sqrt(spread.clamp(min=1e-4) * spread.square().mean().sqrt()).tolist())
+
+
+def _deviations(packed: Tensor, channels: Callable[[Tensor], Tensor]) -> Tensor:
     """The standard deviation of each channel over places and volumes `(n, X, Y, Z)`, `(C,)`."""
     total = square = torch.zeros((), dtype=torch.float64)
     count = 0

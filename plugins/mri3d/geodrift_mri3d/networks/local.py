@@ -27,12 +27,16 @@ class LocalDenoiser(nn.Module):
 
     Arguments:
         channels: Of the details, `C`.
+
+    Attributes:
+        energy: The variance that it leaves in each channel, on average over places, `(C,)`.
     """
 
     kernel: Tensor
     offset: Tensor
     least: Tensor
     growth: Tensor
+    energy: Tensor
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -41,9 +45,6 @@ class LocalDenoiser(nn.Module):
         self.register_buffer("least", torch.ones(channels))
         self.register_buffer("growth", torch.zeros(channels))
         self.register_buffer("energy", torch.ones(channels))
-
-    energy: Tensor
-    """The variance of each channel, on average over places, `(C,)`."""
 
     @torch.no_grad()
     def fit(self, details: Tensor, coarse: Tensor) -> None:
