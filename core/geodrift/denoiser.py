@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from geodrift.errors import InputError
 from geodrift.precision import has_bfloat16
 from geodrift.processes import Process
 from geodrift.state import State
@@ -43,6 +44,23 @@ def _full(raw: Tensor) -> Tensor:
     return raw.to(torch.get_default_dtype())
 
 
+def _lost(z: Tensor | State) -> str:
+    """Which fields hold no finite number in an element that exists."""
+    fields = z.masked() if isinstance(z, State) else {"the state": z}
+    return ", ".join(name for name, v in fields.items() if not torch.isfinite(v).all())
+
+
+def _check(raw: Tensor | State, z: Tensor | State, t: Any) -> None:
+    if not (bad := _lost(raw)):
+        return
+    when = max(float(torch.as_tensor(own).max()) for own in (t.values() if isinstance(t, Mapping) else (t,)))
+    if before := _lost(z):
+        cause = f"so was the state before ({before}): take more steps, less guidance or another solver"
+    else:
+        cause = "the state was finite: the weights are broken, or these are no conditions for them"
+    raise InputError(f"sampling: what the network says of {bad} is not finite at time {when:.3g}; {cause}")
+
+
 class Denoiser(nn.Module):
     """Predicts the data of a noisy state.
 
@@ -61,13 +79,20 @@ class Denoiser(nn.Module):
         self.calls = 0
 
     def raw(self, z: Any, t: Any, cond: Conditions | None = None) -> Any:
-        """The network's output."""
+        """The network's output.
+
+        Raises:
+            InputError: Outside of training, when it is not finite: with the field, the time and the likely cause.
+        """
         self.calls += 1
         inputs = self.process.inputs(z, t)
         reduced = self.mixed and not self.training and has_bfloat16(z.device.type)
         with torch.autocast(z.device.type, torch.bfloat16) if reduced else nullcontext():
             raw = self.network(inputs, _clock(t, z), cond or {})
-        return raw.map(_full) if isinstance(raw, State) else _full(raw)
+        raw = raw.map(_full) if isinstance(raw, State) else _full(raw)
+        if not self.training:  # which names a loss that is not finite by itself
+            _check(raw, z, t)
+        return raw
 
     def forward(self, z: Any, t: Any, cond: Conditions | None = None) -> Any:
         return self.process.resolve(self.raw(z, t, cond), z, t)

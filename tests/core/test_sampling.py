@@ -130,14 +130,18 @@ def test_fields_of_a_system_stay_correlated(solver: Solver, edges: Any) -> None:
 
 @pytest.mark.parametrize("name", JOINT)
 def test_an_exact_denoiser_of_one_datum_returns_it(any_solver: Solver, name: str) -> None:
-    """Every solver on every kind of path, on padded graphs; what does not exist stays zero."""
+    """Every solver on every kind of path, on padded graphs, by finite states; what does not exist stays zero."""
     process, data = JOINT[name], graphs()
     denoise = Single(process, data)
     if _refused(any_solver, process):
         with pytest.raises(InputError):
             sample(denoise, data, any_solver, Streams.of(0, 3), steps=12)
         return
-    x = sample(denoise, data, any_solver, Streams.of(0, 3), steps=12)
+
+    def finite(index: int, z: State) -> None:
+        assert all(torch.isfinite(v).all() for v in z.masked().values()), index
+
+    x = sample(denoise, data, any_solver, Streams.of(0, 3), steps=12, watch=finite)
     assert {field: v.tolist() for field, v in x.items()} == {field: v.tolist() for field, v in data.items()}
 
 

@@ -117,8 +117,7 @@ class AdaptiveEulerMaruyama(Solver):
     def step(
         self, denoise: Denoise, z: Any, t: Tensor, s: Tensor, carry: Pace, rng: Streams, cond: Conditions | None = None
     ) -> tuple[Any, Pace]:
-        (path, h), now = carry, t.expand(samples(z)).double()
-        z = denoise.process.jump(denoise(z, t, cond), z, t, s, rng)
+        (path, h), now, first = carry, t.expand(samples(z)).double(), denoise(z, t, cond)
         while bool((going := now > s).any()):
             length = torch.minimum(h, now - s)
             tried, error = self._try(denoise, z, now, length, path, cond)
@@ -128,7 +127,8 @@ class AdaptiveEulerMaruyama(Solver):
             # The last step before a time of the grid is cut short and says little about the next.
             after = torch.where((length < h) & taken, torch.maximum(grown, h), grown.clamp(min=self.shortest))
             h = torch.where(going, after, h)
-        return z, Pace(path, h)
+        # Classes jump last: until then they are those of a time with more noise, which exist; later ones may not.
+        return denoise.process.jump(first, z, t, s, rng), Pace(path, h)
 
     def _try(
         self, denoise: Denoise, z: Any, now: Tensor, length: Tensor, path: BrownianTree, cond: Conditions | None
