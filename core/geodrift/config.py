@@ -75,6 +75,7 @@ class Sample(Section):
             which it does; see `geodrift.guidance.annealing`.
         batch_size: Samples at once.
         precision: Of the network, `32` or `bf16`.
+        compile: Compile the network before the first batch; see `geodrift.compilation`.
     """
 
     solver: str | Table = "ancestral"
@@ -85,6 +86,7 @@ class Sample(Section):
     annealing: dict[str, Table] = Field(default_factory=dict)
     batch_size: int = Field(256, gt=0)
     precision: Precision = "32"
+    compile: bool = False
 
 
 class Config(Section):

@@ -6,13 +6,15 @@ serves any process, and solvers ask for predictions without knowing either.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from functools import cached_property
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from geodrift import compilation
 from geodrift.errors import InputError
 from geodrift.precision import has_bfloat16
 from geodrift.processes import Process
@@ -69,13 +71,15 @@ class Denoiser(nn.Module):
             their own, and conditions `(B,)` to raw outputs.
         process: The process it was trained on.
         mixed: Run the network in bfloat16 when sampling, where the device has it; the process keeps full precision.
+        compiled: Compile the network when sampling.
     """
 
-    def __init__(self, network: nn.Module, process: Process, mixed: bool = False) -> None:
+    def __init__(self, network: nn.Module, process: Process, mixed: bool = False, *, compiled: bool = False) -> None:
         super().__init__()
         self.network = network
         self.process = process
         self.mixed = mixed
+        self.compiled = compiled
         self.calls = 0
 
     def raw(self, z: Any, t: Any, cond: Conditions | None = None) -> Any:
@@ -87,12 +91,17 @@ class Denoiser(nn.Module):
         self.calls += 1
         inputs = self.process.inputs(z, t)
         reduced = self.mixed and not self.training and has_bfloat16(z.device.type)
+        network = self._fused if self.compiled and not self.training else self.network
         with torch.autocast(z.device.type, torch.bfloat16) if reduced else nullcontext():
-            raw = self.network(inputs, _clock(t, z), cond or {})
+            raw = network(inputs, _clock(t, z), cond or {})
         raw = raw.map(_full) if isinstance(raw, State) else _full(raw)
         if not self.training:  # which names a loss that is not finite by itself
             _check(raw, z, t)
         return raw
+
+    @cached_property
+    def _fused(self) -> Callable[..., Any]:
+        return compilation.compiled(self.network)
 
     def forward(self, z: Any, t: Any, cond: Conditions | None = None) -> Any:
         return self.process.resolve(self.raw(z, t, cond), z, t)

@@ -72,7 +72,8 @@ class Model:
         domain = find(config.domain)
         process = domain.process(config.process, codec)
         network = domain.network(config.network, codec, process)
-        return cls(domain, codec, Denoiser(network, process, config.sample.precision == "bf16"), config, manifest)
+        mixed, compiled = config.sample.precision == "bf16", config.sample.compile
+        return cls(domain, codec, Denoiser(network, process, mixed, compiled=compiled), config, manifest)
 
     def to(self, device: torch.device | str) -> Model:
         """Move the network to a device."""
