@@ -155,12 +155,20 @@ def test_a_second_run_in_one_folder_is_refused(tmp_path: Path, generate: Callabl
     assert list(tmp_path.iterdir()) == []
 
 
-def together(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """A command by two processes of this machine."""
+def begun(*arguments: object) -> subprocess.Popen[str]:
+    """A command by two processes of this machine, which have begun it in a group of their own."""
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone", "-m", "geodrift"]
     words = [*torchrun, *map(str, arguments)]
     alone = {name: value for name, value in os.environ.items() if name not in {"RANK", "WORLD_SIZE", "LOCAL_RANK"}}
-    return subprocess.run(words, env=alone, capture_output=True, text=True, check=False, timeout=120)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(words, env=alone, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+
+
+def together(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """A command by two processes of this machine, when it has ended."""
+    process = begun(*arguments)
+    out, err = process.communicate(timeout=120)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 def test_several_processes_share_a_run(tmp_path: Path, straight: Path, trained: Path) -> None:
@@ -194,3 +202,18 @@ def test_a_run_whose_file_of_objects_has_changed_does_not_go_on(
     like.write_text("CCO\nCCC\n")
     result = generate(tmp_path / "run", *ask, "--resume")
     assert (result.code, "began with another condition_values" in result.message) == (2, True)
+
+
+@pytest.mark.parametrize("whom", [os.kill, os.killpg])
+def test_a_scheduler_stops_several_processes_after_a_whole_step(
+    whom: Callable[[int, int], None], tmp_path: Path, molecules: Path, config: Path
+) -> None:
+    """Whether the signal goes to torchrun, which passes it on, or to it and to those it has begun."""
+    run, more = tmp_path / "run", ("--set", "train.steps=100000", "--set", "train.save_every=100000")
+    process = begun("train", "graphs", "--preset", config, "--data", molecules, "--out", run, *more)
+    while not (run / "log.jsonl").exists() and process.poll() is None:
+        time.sleep(0.01)
+    whom(process.pid, signal.SIGTERM)
+    said = process.communicate(timeout=60)[1]
+    (kept,) = (run / "checkpoints").iterdir()
+    assert f"stopped at step {int(kept.name.removeprefix('step-'))}, which is saved" in said

@@ -87,6 +87,16 @@ def test_a_second_ctrl_c_stops_at_once(
     assert digests(tmp_path) == digests(trained)
 
 
+def test_a_signal_that_torchrun_passes_on_is_heard_once(
+    tmp_path: Path, train: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its processes hear Ctrl-C themselves, and then again from it."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TORCHELASTIC_RUN_ID", "1")
+        stop_at(patch, 5, signal.SIGINT, signal.SIGINT)
+        assert train(tmp_path).message.startswith("geodrift: stopped at step 6, which is saved")
+
+
 def test_a_second_training_in_one_folder_is_refused(tmp_path: Path, train: Callable[..., Result]) -> None:
     with writing(tmp_path):
         refused = train(tmp_path)

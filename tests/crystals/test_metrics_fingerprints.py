@@ -90,6 +90,12 @@ def test_a_scale_standardises_and_what_is_missing_is_the_mean() -> None:
     assert Scale.of(x)(np.array([[3.0, 3.0, 9.0, 3.0]]))[0, 2] == pytest.approx(2), "a constant keeps its unit"
 
 
+def test_what_hardly_varies_does_not_outweigh_the_rest() -> None:
+    """As the least magnetic moment among a crystal's elements, which is some 1e-6 in Perov-5, and two in iron."""
+    x = np.random.default_rng(0).normal(size=(50, 2)) * [1e-6, 1.0]
+    assert Scale.of(x)(np.array([[2.0, 0.0]]))[0, 0] == pytest.approx(2.0, abs=1e-5)
+
+
 def drawn(n: int, seed: int) -> Fingerprints:
     rng = np.random.default_rng(seed)
     return Fingerprints(rng.normal(size=(n, 61)), rng.normal(size=(n, 132)), np.ones(n, bool))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,11 +24,15 @@ def unhurried() -> Any:
 
 @contextmanager
 def waiting() -> Iterator[Callable[[], bool]]:
-    """A stretch that says whether a signal came, so that the step at hand is finished; the second one interrupts."""
+    """A stretch that says whether a signal came, so that the step at hand is finished; the second one interrupts.
+
+    Under torchrun it does not: that passes on what its processes have heard already, and ends them itself after a while.
+    """
     seen: list[int] = []
+    alone = "TORCHELASTIC_RUN_ID" not in os.environ
 
     def first(number: int, frame: FrameType | None) -> None:
-        if seen:
+        if seen and alone:
             raise KeyboardInterrupt
         seen.append(number)
 

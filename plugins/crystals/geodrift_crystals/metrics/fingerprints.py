@@ -36,6 +36,7 @@ Flags = NDArray[np.bool_]
 
 SITES, MAGPIE = 61, 132
 _EQUAL = 1e-3  # Å, between sites of one orbit
+_CONSTANT = 1e-4  # of the mean, or of its unit: a magnetic moment of some 1e-6 would outweigh all else
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Scale:
         mean = np.where(present, composition, 0.0).sum(0) / count
         variance = np.where(present, (composition - mean) ** 2, 0.0).sum(0) / count
         deviation = np.sqrt(variance)
-        return cls(mean, np.where(deviation > 1e-9 * np.maximum(np.abs(mean), 1.0), deviation, 1.0))
+        return cls(mean, np.where(deviation > _CONSTANT * np.maximum(np.abs(mean), 1.0), deviation, 1.0))
 
     def __call__(self, composition: Floats) -> Floats:
         """Compositions in units of the deviations; what an element lacks is at the mean."""
