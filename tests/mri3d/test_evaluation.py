@@ -128,6 +128,8 @@ def test_features_of_an_untrained_network_can_be_compared(real: list[Nifti1Image
     other = {m.name: m for m in evaluate(heads(6, 3), real, [], FEW)}
     assert found["kid"].value != other["kid"].value
     assert found["gm_d"].value == pytest.approx(other["gm_d"].value)
+    assert found["kid"].protocol.startswith("features of random; p = ")
+    assert other["fid"].protocol.startswith("features of segmenter; floor: ")
 
 
 def test_the_same_seed_gives_the_same_figures(real: list[Nifti1Image], seen: list[Nifti1Image]) -> None:

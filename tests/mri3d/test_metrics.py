@@ -76,6 +76,16 @@ def test_the_frechet_distance_of_diagonal_gaussians() -> None:
     assert frechet(x, x) == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.parametrize(("n", "m", "d"), [(5, 7, 12), (40, 30, 6)])
+def test_the_frechet_distance_is_that_of_the_covariances(n: int, m: int, d: int) -> None:
+    """By the square root of a matrix, of fewer and of more volumes than features."""
+    x, y = RNG(0).normal(size=(n, d)), 2 * RNG(1).normal(size=(m, d)) + 1
+    one, other = np.cov(x, rowvar=False), np.cov(y, rowvar=False)
+    common = np.sqrt(np.linalg.eigvals(one @ other).real.clip(0)).sum()
+    expected = np.square(x.mean(0) - y.mean(0)).sum() + np.trace(one) + np.trace(other) - 2 * common
+    assert frechet(x, y) == pytest.approx(expected, rel=1e-6)
+
+
 def test_similarity_is_one_for_copies_and_falls_with_noise() -> None:
     smooth = torch.nn.functional.interpolate(torch.rand(1, 1, 6, 6, 6), 32, mode="trilinear")[0, 0] * 2 - 1
     noise = torch.randn(2, 32, 32, 32)

@@ -42,13 +42,18 @@ class Comparison:
 
     def figures(self) -> Iterator[Metric]:
         """All of them."""
-        yield from self._kernel("kid", lambda x, y: _kid(x.features, y.features))
-        yield self._distance("fid", lambda x, y: frechet(x.features, y.features))
+        for found in self._kernel("kid", lambda x, y: _kid(x.features, y.features)):
+            yield self._seen(found)
+        yield self._seen(self._distance("fid", lambda x, y: frechet(x.features, y.features)))
         bandwidths = gaussian(self.reference.coarse)
         yield from self._kernel("mmd", lambda x, y: _mmd(x.coarse, y.coarse, bandwidths))
         yield self._distance("spectrum", _spectral)
         yield self._distance("intensity_w1", _intensities)
         yield from self._regions()
+
+    def _seen(self, found: Metric) -> Metric:
+        """A figure of features, with the name of what saw them."""
+        return replace(found, protocol=f"features of {self.settings.features}; {found.protocol}")
 
     def _kernel(self, name: str, build: Callable[[Summary, Summary], Discrepancy]) -> Iterator[Metric]:
         """The unbiased figure, and the biased one as a multiple of that between real sets."""

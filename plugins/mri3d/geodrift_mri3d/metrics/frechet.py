@@ -1,9 +1,11 @@
 r"""The Fréchet distance of features, taken as Gaussians.
 
 .. math:: \mathrm{FID} = \|\mu - m\|^2 + \operatorname{tr}(\Sigma + S) - 2 \operatorname{tr} (A \Sigma A)^{1/2},
-   \qquad A = S^{1/2},
+   \qquad A = S^{1/2}.
 
-by symmetric eigenvalues. It is biased upward by the covariances that it estimates: compare it at equal `n` only.
+With :math:`\Sigma = X^T X` and :math:`S = Y^T Y` the last trace is the sum of the singular values of :math:`X Y^T`,
+which are those of :math:`R Q^T` for the triangular factors of `X` and `Y`: no matrix has more rows than there are
+volumes or features. It is biased upward by the covariances that it estimates: compare it at equal `n` only.
 
 References:
     | GANs Trained by a Two Time-Scale Update Rule (Heusel et al., 2017), https://arxiv.org/abs/1706.08500
@@ -19,9 +21,12 @@ Floats = NDArray[np.float64]
 
 def frechet(x: Floats, y: Floats) -> float:
     """The distance between the rows of `x`, `(n, d)`, and `y`, `(m, d)`."""
-    one, other = (np.atleast_2d(np.cov(part, rowvar=False)) for part in (x, y))
-    values, vectors = np.linalg.eigh(other)
-    root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
-    common = np.sqrt(np.linalg.eigvalsh(root @ one @ root).clip(0)).sum()
+    one, other = _factor(x), _factor(y)
+    common = np.linalg.norm(one @ other.T, "nuc")
     away = x.mean(0) - y.mean(0)
-    return float(away @ away + np.trace(one) + np.trace(other) - 2 * common)
+    return float(away @ away + np.square(one).sum() + np.square(other).sum() - 2 * common)
+
+
+def _factor(x: Floats) -> Floats:
+    """The triangular factor `R` of centred rows: their covariance is `R^T R`."""
+    return np.asarray(np.linalg.qr((x - x.mean(0)) / np.sqrt(len(x) - 1), mode="r"))

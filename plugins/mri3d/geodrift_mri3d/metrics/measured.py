@@ -15,9 +15,11 @@ from torch.nn.functional import adaptive_avg_pool3d
 
 from geodrift_mri3d.grid import Grid
 from geodrift_mri3d.metrics.appearance import quantiles, spectra
+from geodrift_mri3d.metrics.features import network
+from geodrift_mri3d.metrics.settings import SEGMENTER
 from geodrift_mri3d.metrics.summary import Summary
 from geodrift_mri3d.preparation import prepared
-from geodrift_mri3d.segmenter import SegmentationNetwork, Segmenter, shipped
+from geodrift_mri3d.segmenter import shipped
 from geodrift_mri3d.tissue import CLASSES
 from geodrift_mri3d.volume import conditions, name, tensor
 
@@ -25,7 +27,6 @@ Floats = NDArray[np.float64]
 
 COARSE = 16
 """Places of the coarse copy along each axis, or fewer where there are not as many voxels."""
-_SEED = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,18 +50,18 @@ class Measured:
     told: Sequence[Mapping[str, Any]]
 
     @classmethod
-    def of(cls, images: Sequence[Nifti1Image], grid: Grid, features: str = "segmenter") -> Self:
+    def of(cls, images: Sequence[Nifti1Image], grid: Grid, features: str = SEGMENTER) -> Self:
         """The images, prepared, segmented by the shipped segmenter.
 
         Arguments:
             images: Any that can be prepared.
             grid: The voxels to bring them to.
-            features: "segmenter" or "random".
+            features: The name of a network; see `geodrift_mri3d.metrics.features`.
         """
         volumes = torch.stack([tensor(prepared(image, grid)) for image in images])
         labels, seen = shipped()(volumes, grid)
-        if features == "random":
-            seen = _untrained().features(volumes, grid)
+        if features != SEGMENTER:
+            seen = network(features)(volumes, grid)
         summary = Summary(
             seen.double().numpy(),
             coarse(volumes),
@@ -90,12 +91,3 @@ def coarse(volumes: Tensor) -> Floats:
     """Averages over blocks of volumes `(n, X, Y, Z)`, `(n, P)`."""
     x, y, z = (min(side, COARSE) for side in volumes.shape[1:])
     return adaptive_avg_pool3d(volumes[:, None], (x, y, z)).flatten(1).double().numpy()
-
-
-def _untrained() -> Segmenter:
-    """The segmenter's network with weights drawn once and for all: features that know nothing of brains."""
-    state = torch.get_rng_state()
-    torch.manual_seed(_SEED)
-    network = SegmentationNetwork().eval()
-    torch.set_rng_state(state)
-    return Segmenter(network, {})

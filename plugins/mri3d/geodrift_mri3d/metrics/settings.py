@@ -8,7 +8,8 @@ from typing import Any, Self
 
 from geodrift.errors import InputError, unknown
 
-FEATURES = ("segmenter", "random")
+SEGMENTER, WEIGHTS = "segmenter", ".safetensors"
+FEATURES = (SEGMENTER, "random", "uncnn", f"FILE{WEIGHTS}")
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class Settings:
     """The options of an evaluation.
 
     Arguments:
-        features: Whose features KID and FID compare: the trained segmenter's, or those of the same network untrained.
+        features: The network whose features KID and FID compare; see `geodrift_mri3d.metrics.features`.
         permutations: Of each test of tissue volumes.
         pairs: Pairs of volumes whose similarity is measured.
         draws: Sets of training subjects that floors are averaged over.
@@ -24,7 +25,7 @@ class Settings:
         jobs: Processes; volumes are measured in one, whose library has threads of its own.
     """
 
-    features: str = "segmenter"
+    features: str = SEGMENTER
     permutations: int = 10_000
     pairs: int = 200
     draws: int = 20
@@ -43,7 +44,7 @@ class Settings:
             if key not in names:
                 raise unknown("option of evaluate", key, names)
         settings = cls(**options)
-        if settings.features not in FEATURES:
+        if settings.features not in FEATURES and not str(settings.features).endswith(WEIGHTS):
             raise unknown("features", settings.features, FEATURES)
         for name in names[1:]:
             value, least = getattr(settings, name), {"seed": 0, "jobs": -1}.get(name, 1)
