@@ -1,11 +1,11 @@
 """Which target of the network trains best: the strategies of medforj on one network, the same data, steps and calls.
 
-    python benchmarks/brains.py DATA --out FOLDER [--steps 1000] [--calls 8 16 32 64] [--only KIND …]
+    python benchmarks/brains.py DATA --out FOLDER [--steps 1000] [--channels 16 32 64] [--calls 8 16 32] [--only KIND …]
 
-DATA is a folder of brains such as IXI's. Each process trains the network of a preset (`--preset ixi-4mm`) on
-`subjects=training`; then as many brains as subjects are held out, of their ages and sexes, are drawn with every number
-of network calls and compared with them: the biased kernel distance and MMD as multiples of what as many training
-subjects have. Without `--out` the preset's own weights are measured alone, as `shipped`.
+DATA is a folder of brains such as IXI's. Each process trains the network of a preset (`--preset ixi-4mm`), perhaps with
+other `--channels`, on `subjects=training`; then as many brains as subjects are held out, of their ages and sexes, are
+drawn with every number of network calls and compared with them: the biased kernel distance and MMD as multiples of what
+as many training subjects have. Without `--out` the preset's own weights are measured alone, as `shipped`.
 
 Trainings go to FOLDER and resume; each row is a line of FOLDER/rows.jsonl as soon as it is measured.
 """
@@ -41,7 +41,8 @@ def configured(kind: str, asked: argparse.Namespace) -> Config:
     found = settings(f"mri3d/{asked.preset}")
     train = found.train.model_copy(update={"steps": asked.steps, "log_every": 10, "save_every": 50})
     sample = found.sample.model_copy(update={"solver": "sde-dpm++-2m"})
-    return found.model_copy(update={"process": {"kind": kind}, "train": train, "sample": sample})
+    network = {**found.network, "channels": asked.channels} if asked.channels else found.network
+    return found.model_copy(update={"process": {"kind": kind}, "network": network, "train": train, "sample": sample})
 
 
 def trained(kind: str, asked: argparse.Namespace) -> Model:
@@ -94,6 +95,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--preset", default="ixi-4mm")
     parser.add_argument("--calls", type=int, nargs="+", default=[8, 16, 32, 64])
+    parser.add_argument("--channels", type=int, nargs="+")
     parser.add_argument("--only", nargs="+", default=list(KINDS), choices=KINDS)
     for name, value in {"steps": 1000, "each": 1, "seed": 0}.items():
         parser.add_argument(f"--{name}", type=int, default=value)
