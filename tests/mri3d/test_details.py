@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -106,6 +107,20 @@ def test_the_coarse_volume_is_what_a_coarser_grid_shows(model: Model) -> None:
 def test_details_have_about_unit_variance(model: Model) -> None:
     state, _ = model.codec.batch(model.codec.compact(phantoms()).arrays, torch.arange(5))
     assert float(state[FIELD].square().mean().sqrt()) == pytest.approx(1, abs=0.2)
+
+
+def test_what_no_training_volume_has_is_cut_off(model: Model) -> None:
+    """Around a head nothing is darker than the background, which details of noise would be."""
+    codec = model.codec
+    state, _ = codec.batch(codec.compact(phantoms()).arrays, torch.arange(5))
+    rough = state.replace({FIELD: state[FIELD] + 0.1 * Streams.of(0, 5).normal(state[FIELD])})
+    assert isinstance(codec, DetailCodec)
+    free = replace(codec, limits=(-math.inf, math.inf))
+    for clean, cut, whole in zip(codec.decode(state), codec.decode(rough), free.decode(rough), strict=True):
+        background = np.asarray(clean.dataobj) < -0.8
+        assert background.mean() > 0.5
+        assert np.median(np.asarray(cut.dataobj)[background]) < -0.999
+        assert np.median(np.asarray(whole.dataobj)[background]) > -0.96, "what the limits are for"
 
 
 def test_it_is_stored_as_numbers(model: Model) -> None:

@@ -6,8 +6,9 @@ of its own, `coarse`, that nothing moves, and the process moves the differences.
 the anatomy, of which there are as many examples as subjects, and this one what a part of a volume looks like from
 close by, of which each volume has thousands.
 
-Both are in the units of the coarse volume, in which -1 and 1 are its percentiles; the whole is brought to its own
-percentiles when it is decoded.
+Both are in the units of the coarse volume, in which -1 and 1 are its percentiles. When the whole is decoded, what is
+beyond the percentiles of all training volumes is set to them, such as details of nothing around a head, and it is
+brought to its own.
 
 References:
     | Wavelet Score-Based Generative Modeling (Guth et al., 2022), https://arxiv.org/abs/2208.05003
@@ -16,6 +17,7 @@ References:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -57,11 +59,13 @@ class DetailCodec(VolumeCodec):
 
     Arguments:
         coarse: The name or folder of the model that draws coarse volumes where none is asked for.
+        limits: The least and the greatest value of training volumes, in the units of their coarse volumes.
     """
 
     kind: Literal["details"] = "details"  # type: ignore[assignment]
     representation: Spec = field(default_factory=lambda: HAAR)
     coarse: str
+    limits: tuple[float, float]
 
     exact: ClassVar[tuple[str, ...]] = (COARSE,)
 
@@ -94,10 +98,20 @@ class DetailCodec(VolumeCodec):
             columns=whole.columns,
             augmentation=augmentation,
             coarse=coarse,
+            limits=(-math.inf, math.inf),
         )
         codec.check()
-        units = packing.units(whole.observed.arrays[FIELD], lambda volumes: codec.encoded(volumes)[FIELD])
-        return replace(codec, units=units, observed=whole.observed)
+        packed = whole.observed.arrays[FIELD]
+        units = packing.units(packed, lambda volumes: codec.encoded(volumes)[FIELD])
+        return replace(codec, units=units, limits=codec._limits(packed), observed=whole.observed)
+
+    def _limits(self, packed: Tensor) -> tuple[float, float]:
+        """Where -1 and 1, the percentiles of packed volumes, are in the units of their coarse volumes, at most."""
+        found = []
+        for row in packed:
+            low, gain = _scale(self.written.forward(packing.unpack(row[None]))[:, :1] / _SUM)
+            found.append((torch.tensor([-1.0, 1.0]) - low.flatten()) * gain.flatten() - 1)
+        return float(torch.stack(found).min()), float(torch.stack(found).max())
 
     @property
     def channels(self) -> int:
@@ -166,11 +180,16 @@ class DetailCodec(VolumeCodec):
     def encoded(self, volumes: Tensor) -> State:
         channels = self.written.forward(volumes)
         coarse, details = channels[:, :1] / _SUM, channels[:, 1:]
-        low, high = torch.tensor([ends(each.numpy()) for each in coarse]).to(coarse).T[..., None, None, None, None]
-        gain = 2 / (high - low).clamp(min=_LEAST)
+        low, gain = _scale(coarse)
         return State({COARSE: (coarse - low) * gain - 1, FIELD: details * gain / self._unit(details)})
 
     def volumes(self, state: State) -> Tensor:
         details = state[FIELD] * self._unit(state[FIELD])
-        volumes = self.written.inverse(torch.cat([state[COARSE] * _SUM, details], 1)).float().cpu()
+        volumes = self.written.inverse(torch.cat([state[COARSE] * _SUM, details], 1)).float().cpu().clamp(*self.limits)
         return torch.stack([torch.from_numpy(scaled(each.numpy())) for each in volumes])
+
+
+def _scale(coarse: Tensor) -> tuple[Tensor, Tensor]:
+    """What becomes -1 in each coarse volume `(B, 1, X, Y, Z)`, and the gain by which its percentiles are -1 and 1."""
+    low, high = torch.tensor([ends(each.numpy()) for each in coarse]).to(coarse).T[..., None, None, None, None]
+    return low, 2 / (high - low).clamp(min=_LEAST)
