@@ -6,9 +6,9 @@ of its own, `coarse`, that nothing moves, and the process moves the differences.
 the anatomy, of which there are as many examples as subjects, and this one what a part of a volume looks like from
 close by, of which each volume has thousands.
 
-Both are in the units of the coarse volume, in which -1 and 1 are its percentiles. When the whole is decoded, what is
-beyond the percentiles of all training volumes is set to them, such as details of nothing around a head, and it is
-brought to its own.
+Both are in the units of the coarse volume, in which -1 and 1 are its percentiles; the whole is brought to its own
+percentiles when it is decoded. Before that the eight details of a place are shrunk until none is beyond the percentiles
+of all training volumes: around a head nothing is darker than the background, and the coarse volume stays what it is.
 
 References:
     | Wavelet Score-Based Generative Modeling (Guth et al., 2022), https://arxiv.org/abs/2208.05003
@@ -27,6 +27,7 @@ from typing import ClassVar, Literal, Self
 import torch
 from nibabel import Nifti1Image
 from torch import Tensor
+from torch.nn.functional import interpolate, max_pool3d
 
 from geodrift.conditioning import Asked
 from geodrift.domain import Compact
@@ -184,9 +185,19 @@ class DetailCodec(VolumeCodec):
         return State({COARSE: (coarse - low) * gain - 1, FIELD: details * gain / self._unit(details)})
 
     def volumes(self, state: State) -> Tensor:
-        details = state[FIELD] * self._unit(state[FIELD])
-        volumes = self.written.inverse(torch.cat([state[COARSE] * _SUM, details], 1)).float().cpu().clamp(*self.limits)
-        return torch.stack([torch.from_numpy(scaled(each.numpy())) for each in volumes])
+        details, coarse = state[FIELD] * self._unit(state[FIELD]), state[COARSE]
+        whole = self._limited(self.written.inverse(torch.cat([coarse * _SUM, details], 1)), coarse).float().cpu()
+        return torch.stack([torch.from_numpy(scaled(each.numpy())) for each in whole])
+
+    def _limited(self, whole: Tensor, coarse: Tensor) -> Tensor:
+        """Volumes with their details shrunk, block by block, to what the limits allow."""
+        low, high = self.limits
+        around = interpolate(coarse, scale_factor=2.0)
+        away = whole[:, None] - around
+        least, most = (max_pool3d(part, 2).clamp(min=_LEAST) for part in (-away, away))
+        room = torch.minimum((coarse - low) / least, (high - coarse) / most).clamp(0, 1)
+        limited: Tensor = (around + interpolate(room, scale_factor=2.0) * away)[:, 0]
+        return limited
 
 
 def _scale(coarse: Tensor) -> tuple[Tensor, Tensor]:
