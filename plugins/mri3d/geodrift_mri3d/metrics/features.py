@@ -2,14 +2,15 @@ r"""Networks whose features are compared by KID and FID.
 
 | name | network |
 | --- | --- |
-| `segmenter` | the shipped segmenter, which learned tissues from held-in subjects |
+| `segmenter` | the shipped segmenter, which learned tissues of the training subjects |
 | `random` | the same, untrained |
 | `uncnn` | un-CNN, an untrained network of the package of that name, on volumes of 91 × 109 × 91 voxels |
 | `FILE.safetensors` | a residual network with these weights: of volumes (Med3D's) or of slices (RadImageNet's) |
 
 A network of volumes sees each with mean zero and variance one; one of slices sees those of the three planes, and its
 features are means over the slices of each plane, side by side. A file of weights has the names that the original, MONAI
-and torchvision share; depth and width are read from it. Pickles are not opened: safetensors saves what `torch` loads.
+and torchvision share; depth and width are read from it. The network is MONAI's: strides where Med3D, as a network of
+segmentation, has dilations. Pickles are not opened: safetensors saves what `torch` loads.
 
 References:
     | Med3D (Chen et al., 2019), https://arxiv.org/abs/1904.00625
