@@ -26,7 +26,7 @@ def unhurried() -> Any:
 def waiting() -> Iterator[Callable[[], bool]]:
     """A stretch that says whether a signal came, so that the step at hand is finished; the second one interrupts.
 
-    Under torchrun it does not: that passes on what its processes have heard already, and ends them itself after a while.
+    Under torchrun it does not: that passes on what its processes heard already, and ends them itself after a while.
     """
     seen: list[int] = []
     alone = "TORCHELASTIC_RUN_ID" not in os.environ
