@@ -8,7 +8,7 @@ volume a place is.
 
 :math:`\lambda` is linear between knots, four a decade of :math:`v`. Around a head, where the coarse volume is flat,
 there are no details at all, and no formula with few parameters says so: in brains the variance is below 0.0003 up to
-:math:`v = 0.0003` and one at :math:`v = 0.03`.
+:math:`v = 0.0003` and above one at :math:`v = 0.03`.
 """
 
 from __future__ import annotations
