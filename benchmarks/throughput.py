@@ -4,7 +4,7 @@ A preset runs in one process on one thread. For each number of steps and batch s
 time outside the network, the resident memory beyond that of the loaded model, and the share of the floor: the floating
 point operations of the network over those that a large matrix product of the same precision does in a second.
 
-python benchmarks/throughput.py [--samples 32] [--steps 8 0] [--batches 8 0] [--only mri3d] [--compile] [--processes]
+python benchmarks/throughput.py [--samples 32] [--steps 8 0] [--batches 8 0] [--only mri3d] [--processes]
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,9 +24,9 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from geodrift.compilation import compiled
 from geodrift.model import Model
 from geodrift.plugins import domain, entries
+from geodrift.precision import has_bfloat16
 from geodrift.presets import has_weights, load
 
 SIDE = 1536  # of the matrices whose product measures the machine
@@ -57,7 +57,7 @@ class Row:
 class Timed(nn.Module):
     """A network that adds up its own CPU seconds."""
 
-    def __init__(self, network: Callable[..., Any]) -> None:
+    def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network, self.seconds = network, 0.0
 
@@ -90,22 +90,19 @@ def forget() -> None:
     Path("/proc/self/clear_refs").write_text("5")
 
 
-def measure(model: Model, samples: int, steps: int, batch: int, peak: float, fused: bool) -> Row:
+def measure(model: Model, samples: int, steps: int, batch: int, peak: float) -> Row:
     settings = model.config.sample.model_copy(update={"steps": steps, "batch_size": batch})
     with FlopCounterMode(display=False) as counter:
         for _ in model.stream(range(batch), seed=1, settings=settings):
             pass
-    network = model.denoiser.network
-    timed = Timed(compiled(network) if fused else network)
+    timed = Timed(model.denoiser.network)
     model.denoiser.network = timed
-    model.draw(range(batch), 1, settings.model_copy(update={"steps": 2}), {})  # which compiles it
-    timed.seconds = 0.0
     forget()
     before, start = resident(), time.process_time()
     for _ in model.stream(range(samples), seed=1, settings=settings):
         pass
     spent = time.process_time() - start
-    model.denoiser.network = network
+    model.denoiser.network = timed.network
     operations = counter.get_total_flops() / batch * samples
     outside = 1 - timed.seconds / spent
     return Row(steps, batch, samples / spent, outside, resident() - before, operations / peak / spent)
@@ -115,11 +112,11 @@ def rows(name: str, asked: argparse.Namespace) -> Iterator[Row]:
     """The measurements of a preset; zero steps or samples at once are its own."""
     model = load(name)
     model.generate(2, steps=2)
-    peak = arithmetic(TYPES[model.config.sample.precision])
+    peak = arithmetic(TYPES[model.config.sample.precision if has_bfloat16("cpu") else "32"])
     for steps in asked.steps:
         for batch in (size or model.config.sample.batch_size for size in asked.batches):
             samples = max(batch, asked.samples // batch * batch)
-            yield measure(model, samples, steps or model.config.sample.steps, batch, peak, asked.compile)
+            yield measure(model, samples, steps or model.config.sample.steps, batch, peak)
 
 
 def shared(name: str, samples: int) -> tuple[float, float]:
@@ -159,7 +156,6 @@ def main() -> None:
     parser.add_argument("--steps", type=int, nargs="+", default=[8, 0])
     parser.add_argument("--batches", type=int, nargs="+", default=[8, 0])
     parser.add_argument("--only", default="")
-    parser.add_argument("--compile", action="store_true", help="with compiled networks")
     parser.add_argument("--processes", action="store_true", help="also one process against two")
     asked = parser.parse_args()
     torch.set_num_threads(1)

@@ -208,7 +208,8 @@ def test_a_scheduler_stops_several_processes_after_a_whole_step(tmp_path: Path, 
     """The signal goes to torchrun, which passes it on."""
     run, more = tmp_path / "run", ("--set", "train.steps=100000", "--set", "train.save_every=100000")
     process = begun("train", "graphs", "--preset", config, "--data", molecules, "--out", run, *more)
-    while not (run / "log.jsonl").exists() and process.poll() is None:
+    log = run / "log.jsonl"  # has a line when both are at work
+    while not (log.exists() and log.read_text()) and process.poll() is None:
         time.sleep(0.01)
     process.send_signal(signal.SIGTERM)
     said = process.communicate(timeout=60)[1]

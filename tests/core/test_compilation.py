@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from geodrift.denoiser import Denoiser
 from geodrift.errors import InputError
 from geodrift.processes import Affine
 from geodrift.schedules import VP
+from geodrift.testing.command import command
 
 
 class Small(nn.Module):
@@ -49,3 +51,13 @@ def test_a_machine_without_a_compiler_is_told(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(InputError, match=r"sample.compile: there is no C\+\+ compiler no-such-compiler; install it"):
         Denoiser(Small(), Affine(VP()), compiled=True).eval()(torch.zeros(2, 2), torch.tensor(0.5))
+
+
+def test_the_config_of_sampling_asks_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    result = command(
+        "generate", "graphs", "--preset", "qm9", "-n", 1, "--set", "sample.compile=true", "--out", tmp_path / "run"
+    )
+    assert result.code == 2
+    assert "sample.compile: there is no C++ compiler" in result.message
+    assert not (tmp_path / "run" / "manifest.json").exists()

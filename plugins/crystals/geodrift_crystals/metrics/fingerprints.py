@@ -65,7 +65,7 @@ class Fingerprints:
 
 @dataclass(frozen=True)
 class Scale:
-    """Means and standard deviations of Magpie's statistics, `(132,)` each; one that hardly varies is left in its unit."""
+    """Means and standard deviations of Magpie's statistics, `(132,)` each; one that hardly varies keeps its unit."""
 
     mean: Floats
     deviation: Floats
