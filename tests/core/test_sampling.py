@@ -145,6 +145,16 @@ def test_an_exact_denoiser_of_one_datum_returns_it(any_solver: Solver, name: str
     assert {field: v.tolist() for field, v in x.items()} == {field: v.tolist() for field, v in data.items()}
 
 
+def test_numbers_move_while_the_classes_beside_them_are_still_possible() -> None:
+    """Classes that jump before have no exact prediction at a time when all are masked: every state would be lost."""
+    process, data = JOINT["mixed"], graphs()
+    seen: list[State] = []
+    solver = AdaptiveEulerMaruyama(0.5, 0.5, shortest=0.01)
+    sample(Single(process, data), data, solver, Streams.of(0, 3), steps=3, watch=lambda index, z: seen.append(z))
+    assert len(seen) == 2
+    assert all(torch.isfinite(v).all() for z in seen for v in z.masked().values())
+
+
 class Single:
     """The exact denoiser where each sample's data are known."""
 
