@@ -128,6 +128,10 @@ def test_fields_of_a_system_stay_correlated(solver: Solver, edges: Any) -> None:
     assert float(near.std()) == pytest.approx(0.15, rel=0.15)
 
 
+def finite(index: int, z: State) -> None:
+    assert all(torch.isfinite(v).all() for v in z.masked().values()), index
+
+
 @pytest.mark.parametrize("name", JOINT)
 def test_an_exact_denoiser_of_one_datum_returns_it(any_solver: Solver, name: str) -> None:
     """Every solver on every kind of path, on padded graphs, by finite states; what does not exist stays zero."""
@@ -138,21 +142,14 @@ def test_an_exact_denoiser_of_one_datum_returns_it(any_solver: Solver, name: str
             sample(denoise, data, any_solver, Streams.of(0, 3), steps=12)
         return
 
-    def finite(index: int, z: State) -> None:
-        assert all(torch.isfinite(v).all() for v in z.masked().values()), index
-
     x = sample(denoise, data, any_solver, Streams.of(0, 3), steps=12, watch=finite)
     assert {field: v.tolist() for field, v in x.items()} == {field: v.tolist() for field, v in data.items()}
 
 
 def test_numbers_move_while_the_classes_beside_them_are_still_possible() -> None:
-    """Classes that jump before have no exact prediction at a time when all are masked: every state would be lost."""
-    process, data = JOINT["mixed"], graphs()
-    seen: list[State] = []
-    solver = AdaptiveEulerMaruyama(0.5, 0.5, shortest=0.01)
-    sample(Single(process, data), data, solver, Streams.of(0, 3), steps=3, watch=lambda index, z: seen.append(z))
-    assert len(seen) == 2
-    assert all(torch.isfinite(v).all() for z in seen for v in z.masked().values())
+    """Classes that jump before have no exact prediction at a time when all are masked."""
+    denoise, solver = Single(JOINT["mixed"], graphs()), AdaptiveEulerMaruyama(0.5, 0.5, shortest=0.01)
+    sample(denoise, graphs(), solver, Streams.of(0, 3), steps=3, watch=finite)
 
 
 class Single:
