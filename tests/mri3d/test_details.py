@@ -21,6 +21,7 @@ from geodrift.presets import load
 from geodrift.rng import Streams
 from geodrift.testing.command import command
 from geodrift_mri3d import domain
+from geodrift_mri3d.augmentation import Augmentation
 from geodrift_mri3d.codec import FIELD
 from geodrift_mri3d.details import COARSE, DetailCodec
 from geodrift_mri3d.files import write
@@ -99,6 +100,26 @@ def test_the_coarse_volume_is_what_a_coarser_grid_shows(model: Model) -> None:
     state, _ = codec.batch(codec.compact(heads).arrays, torch.arange(len(heads)))
     below = torch.stack([tensor(prepared(head, BELOW)) for head in heads])
     torch.testing.assert_close(state[COARSE][:, 0].clamp(-1, 1), below, atol=2e-3, rtol=0)
+
+
+def test_a_step_may_see_a_part_of_a_volume(model: Model) -> None:
+    """Each part is somewhere in its volume, the coarse one and its details at the same place, not always there."""
+    still = replace(model.codec, augmentation=Augmentation(moved=0, mirror=0, bias=0), part=(8, 12, 8))
+    arrays, rows = still.compact(phantoms()).arrays, torch.arange(5)
+    whole, _ = still.batch(arrays, rows)
+    seen, cond = still.augmented(arrays, rows, Streams.of(0, 5))
+    assert cond["age"].tolist() == [25, 40, 55, 70, 80]
+    both = [torch.cat([state[COARSE], state[FIELD]], 1) for state in (whole, seen)]
+    windows = both[0].unfold(2, 4, 1).unfold(3, 6, 1).unfold(4, 4, 1)
+    miss = (windows - both[1][:, :, None, None, None]).abs().amax((1, 5, 6, 7)).flatten(1)
+    assert miss.amin(1).max() < 1e-5
+    assert len(set(miss.argmin(1).tolist())) > 1
+
+
+def test_a_part_beyond_the_volume_is_refused(model: Model) -> None:
+    for part in ((34, 24, 16), (8, 7, 8)):
+        with pytest.raises(InputError, match="data.part: sides are even and at most"):
+            replace(model.codec, part=part).check()
 
 
 def test_details_have_about_unit_variance(model: Model) -> None:

@@ -86,6 +86,23 @@ def test_a_body_may_see_another_representation() -> None:
     assert torch.equal(body.seen[:, 16:], flags.view(5, 1, 1, 1, 1).expand(5, 1, 4, 8, 4))
 
 
+@pytest.mark.parametrize(("attention", "attends"), [([False, False], False), ([False, True], True)])
+def test_attention_is_where_it_is_asked_for(
+    attention: list[bool], attends: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[None] = []
+    real = torch.nn.functional.scaled_dot_product_attention
+
+    def noting(*args: Any, **others: Any) -> Tensor:
+        calls.append(None)
+        return real(*args, **others)
+
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", noting)
+    body = networks.build(BODIES["unet"] | {"attention": attention}, inputs=8, outputs=8, told=1, places=(4, 4, 4))
+    body(torch.zeros(1, 8, 4, 4, 4), torch.zeros(1), torch.zeros(1, 1))
+    assert bool(calls) == attends
+
+
 def test_a_representation_within_must_be_one(codec: VolumeCodec) -> None:
     with pytest.raises(InputError, match="representation"):
         model(codec, "unet", within="wavelets")

@@ -58,9 +58,9 @@ class Augmentation:
     ) -> tuple[Tensor, Tensor | None]:
         """Volumes `(B, X, Y, Z)` in [-1, 1], -1 outside, and their labels, integers of that shape, moved."""
         mirrored = _drawn(self.mirror, volumes, rng)
-        moved = _drawn(self.moved, volumes, rng).flatten().tolist()
-        places = self._places(volumes, torch.tensor(spacing), rng)
-        light = torch.exp(self._smooth(volumes, _BIAS_KNOTS, 1, rng)[..., 0] * self.bias)
+        moved = _drawn(self.moved, volumes, rng).flatten()
+        places = self._places(volumes, torch.tensor(spacing), moved, rng)
+        light = torch.exp(_smooth(_knots(volumes, _BIAS_KNOTS, 1, rng), volumes)[..., 0] * self.bias)
         seen = _read((volumes + 1) / 2, places, moved, order=3)
         lit = (torch.where(mirrored, seen.flip(1), seen) * light).clamp(0, 1) * 2 - 1
         if labels is None:
@@ -68,14 +68,14 @@ class Augmentation:
         nearest = _read(labels, places, moved, order=0)
         return lit, torch.where(mirrored, nearest.flip(1), nearest)
 
-    def _places(self, volumes: Tensor, spacing: Tensor, rng: Streams) -> Tensor:
-        """Where each voxel is read from, in voxels, `(B, X, Y, Z, 3)`."""
+    def _places(self, volumes: Tensor, spacing: Tensor, moved: Tensor, rng: Streams) -> Tensor:
+        """Where each voxel of the moved volumes is read from, in voxels, `(M, X, Y, Z, 3)`."""
         middle = (torch.tensor(volumes.shape[1:]) - 1) / 2
         sides = [(torch.arange(n) - m) * size for n, m, size in zip(volumes.shape[1:], middle, spacing, strict=True)]
         grid = torch.stack(torch.meshgrid(*sides, indexing="ij"), -1)  # mm from the middle
-        turned = torch.einsum("xyzj,bij->bxyzi", grid, self._linear(len(volumes), rng))
-        shift = rng.normal(torch.empty(len(volumes), 3)) * self.shift
-        bend = self._smooth(volumes, _KNOTS, 3, rng) * self.elastic
+        turned = torch.einsum("xyzj,bij->bxyzi", grid, self._linear(len(volumes), rng)[moved])
+        shift = (rng.normal(torch.empty(len(volumes), 3)) * self.shift)[moved]
+        bend = _smooth(_knots(volumes, _KNOTS, 3, rng)[moved], volumes) * self.elastic
         return (turned + shift[:, None, None, None] + bend) / spacing + middle
 
     def _linear(self, count: int, rng: Streams) -> Tensor:
@@ -88,11 +88,16 @@ class Augmentation:
         turned: Tensor = torch.linalg.matrix_exp(generator)
         return turned * scale[:, None, :]
 
-    def _smooth(self, volumes: Tensor, knots: int, parts: int, rng: Streams) -> Tensor:
-        """Smooth fields of unit variance at their knots, `(B, X, Y, Z, parts)`."""
-        coarse = rng.normal(torch.empty(len(volumes), parts, knots, knots, knots))
-        fine = interpolate(coarse, volumes.shape[1:], mode="trilinear", align_corners=True)
-        return fine.movedim(1, -1).to(volumes)
+
+def _knots(volumes: Tensor, knots: int, parts: int, rng: Streams) -> Tensor:
+    """The numbers that smooth fields go through, `(B, parts, knots, knots, knots)`."""
+    return rng.normal(torch.empty(len(volumes), parts, knots, knots, knots))
+
+
+def _smooth(knots: Tensor, volumes: Tensor) -> Tensor:
+    """Fields through these numbers, at the voxels of volumes, `(B, X, Y, Z, parts)`."""
+    fine = interpolate(knots, volumes.shape[1:], mode="trilinear", align_corners=True)
+    return fine.movedim(1, -1).to(volumes)
 
 
 def _drawn(share: float, volumes: Tensor, rng: Streams) -> Tensor:
@@ -100,11 +105,9 @@ def _drawn(share: float, volumes: Tensor, rng: Streams) -> Tensor:
     return rng.uniform(torch.empty(len(volumes), 1, 1, 1)) < share
 
 
-def _read(volumes: Tensor, places: Tensor, moved: Sequence[bool], order: int) -> Tensor:
-    """Volumes at these places, the moved ones; zero outside."""
-    return torch.stack(
-        [
-            torch.from_numpy(map_coordinates(v.numpy(), p.movedim(-1, 0).numpy(), order=order)) if go else v
-            for v, p, go in zip(volumes, places, moved, strict=True)
-        ]
-    )
+def _read(volumes: Tensor, places: Tensor, moved: Tensor, order: int) -> Tensor:
+    """Volumes, the moved ones at these places; zero outside."""
+    found = volumes.clone()
+    for row, place in zip(moved.nonzero().flatten().tolist(), places.movedim(-1, 1), strict=True):
+        found[row] = torch.from_numpy(map_coordinates(volumes[row].numpy(), place.numpy(), order=order))
+    return found

@@ -61,12 +61,14 @@ class DetailCodec(VolumeCodec):
     Arguments:
         coarse: The name or folder of the model that draws coarse volumes where none is asked for.
         limits: The least and the greatest value of training volumes, in the units of their coarse volumes.
+        part: Sides of the part of a volume, in voxels, that a training step sees; without it a step sees the whole.
     """
 
     kind: Literal["details"] = "details"  # type: ignore[assignment]
     representation: Spec = field(default_factory=lambda: HAAR)
     coarse: str
     limits: tuple[float, float]
+    part: tuple[int, int, int] | None = None
 
     exact: ClassVar[tuple[str, ...]] = (COARSE,)
 
@@ -79,6 +81,7 @@ class DetailCodec(VolumeCodec):
         spacing: tuple[float, float, float] | None = None,
         conditions: Sequence[str] = (),
         augmentation: Augmentation = Augmentation(),
+        part: tuple[int, int, int] | None = None,
     ) -> Self:
         """The codec of these images.
 
@@ -86,6 +89,7 @@ class DetailCodec(VolumeCodec):
             images: Training images; those that cannot be used are passed over.
             coarse: The name or folder of a model of volumes of half as many voxels along each axis.
             shape, spacing, conditions, augmentation: As in `VolumeCodec.fit`.
+            part: What a training step sees of a volume, voxels along each axis.
 
         Raises:
             InputError: When there is no such model, or its voxels are not twice as large.
@@ -100,6 +104,7 @@ class DetailCodec(VolumeCodec):
             augmentation=augmentation,
             coarse=coarse,
             limits=(-math.inf, math.inf),
+            part=part,
         )
         codec.check()
         packed = whole.observed.arrays[FIELD]
@@ -143,6 +148,8 @@ class DetailCodec(VolumeCodec):
         for name in other.columns.keys() & self.columns.keys():
             if other.columns[name].categories != self.columns[name].categories:
                 raise InputError(f'data.coarse: {self.coarse} knows other values of "{name}"; choose another model')
+        if self.part and any(side % 2 or not 0 < side <= whole for side, whole in zip(self.part, self.shape)):
+            raise InputError(f"data.part: sides are even and at most {self.shape}, not {self.part}")
 
     def ask(self, name: str, value: Asked) -> Tensor:
         """As for any volume; `coarse` is the name of a file of a volume, which is brought to the coarse grid."""
@@ -160,6 +167,11 @@ class DetailCodec(VolumeCodec):
 
     def _below(self, objects: Sequence[Nifti1Image]) -> Tensor:
         return torch.stack([tensor(prepared(thing, self.below))[None] for thing in objects])
+
+    def augmented(self, arrays: Mapping[str, Tensor], index: Tensor, rng: Streams) -> tuple[State, dict[str, Tensor]]:
+        """The volumes at these rows as they could as well have been measured, or a random part of each."""
+        state, cond = super().augmented(arrays, index, rng)
+        return state if self.part is None else _cut(state, self.part, rng), cond
 
     def blank(self, rng: Streams, cond: Mapping[str, Tensor]) -> State:
         """Empty channels, and coarse volumes, empty where none are asked for."""
@@ -204,3 +216,12 @@ def _scale(coarse: Tensor) -> tuple[Tensor, Tensor]:
     """What becomes -1 in each coarse volume `(B, 1, X, Y, Z)`, and the gain by which its percentiles are -1 and 1."""
     low, high = torch.tensor([ends(each.numpy()) for each in coarse]).to(coarse).T[..., None, None, None, None]
     return low, 2 / (high - low).clamp(min=_LEAST)
+
+
+def _cut(state: State, part: Sequence[int], rng: Streams) -> State:
+    """A random part of each sample, with sides in voxels, two to a place of the state."""
+    sides = torch.tensor(part) // 2
+    room = torch.tensor(state[COARSE].shape[2:]) - sides + 1
+    starts = (rng.uniform(torch.empty(len(state[COARSE]), 3)) * room).long()
+    windows = [[slice(a, a + n) for a, n in zip(start, sides.tolist(), strict=True)] for start in starts.tolist()]
+    return State({key: torch.stack([each[:, *w] for each, w in zip(x, windows, strict=True)]) for key, x in state.items()})

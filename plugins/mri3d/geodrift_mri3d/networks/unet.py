@@ -26,7 +26,7 @@ class UNet(Body):
     Arguments:
         inputs, outputs, told, places: Channels in and out, numbers known of a subject, places along each axis.
         channels: Of each level; each level has half the side of the one before.
-        attention: Levels with attention, by default the last.
+        attention: Levels with attention, by default the last; the lowest blocks have it where the last level has.
         blocks: Residual blocks at each level.
         head: Channels of an attention head.
         groups: Of the group normalisation.
@@ -57,18 +57,21 @@ class UNet(Body):
             raise InputError(
                 f"network.channels: {len(widths)} levels cannot halve the sides {tuple(places)}; use fewer"
             )
+        attended = attention or [False] * (len(widths) - 1) + [True]
         net: Any = DiffusionModelUNet(
             spatial_dims=3,
             in_channels=inputs,
             out_channels=outputs,
             channels=widths,
-            attention_levels=attention or [False] * (len(widths) - 1) + [True],
+            attention_levels=attended,
             num_res_blocks=blocks,
             num_head_channels=head,
             norm_num_groups=groups,
             num_class_embeds=1,
             use_flash_attention=True,
         )
+        if not attended[-1]:  # MONAI attends there whatever the levels do
+            net.middle_block.attention = nn.Identity()
         # MONAI looks a class up; here the vector is computed from what is known of the subject.
         wide = 4 * widths[0]
         net.class_embedding = nn.Sequential(nn.Linear(told, wide), nn.SiLU(), nn.Linear(wide, wide))
