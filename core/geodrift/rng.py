@@ -13,6 +13,7 @@ References:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import cached_property
 
@@ -30,7 +31,7 @@ _GOLDEN = _signed(0x9E3779B97F4A7C15)
 _FIRST = _signed(0xBF58476D1CE4E5B9)
 _SECOND = _signed(0x94D049BB133111EB)
 _DRAW = _signed(0xD1342543DE82EF95)
-_CHUNK = 1 << 12
+_CHUNK = 1 << 13
 
 
 def _shift(x: Tensor, bits: int) -> Tensor:
@@ -38,14 +39,20 @@ def _shift(x: Tensor, bits: int) -> Tensor:
 
 
 def _mix(x: Tensor) -> Tensor:
-    x = x + _GOLDEN
+    """The finaliser of SplitMix64, in place."""
+    x.add_(_GOLDEN)
     x.bitwise_xor_(_shift(x, 30)).mul_(_FIRST)
     x.bitwise_xor_(_shift(x, 27)).mul_(_SECOND)
     return x.bitwise_xor_(_shift(x, 31))
 
 
 def _unit(bits: Tensor) -> Tensor:
-    return _shift(bits, 12).to(torch.float64).add_(0.5).mul_(2.0**-52)
+    return bits.bitwise_right_shift_(12).bitwise_and_(2**52 - 1).to(torch.float64).add_(0.5).mul_(2.0**-52)
+
+
+def _normal(bits: Tensor) -> Tensor:
+    """Normal numbers by inversion: 2u - 1 is exact, also in the tails."""
+    return _unit(bits).mul_(2).sub_(1).erfinv_().mul_(math.sqrt(2))
 
 
 class Streams:
@@ -131,7 +138,7 @@ class Streams:
 
     def normal(self, like: Tensor) -> Tensor:
         """Standard normal numbers, shaped and typed like `like`."""
-        return self._fill(like, like.dtype, lambda bits: torch.special.ndtri(_unit(bits)))
+        return self._fill(like, like.dtype, _normal)
 
     def categorical(self, probabilities: Tensor) -> Tensor:
         """Classes drawn from (unnormalised) `probabilities`, `(B, ..., K)` to `(B, ...)`, by inversion."""
