@@ -69,7 +69,7 @@ def generate(
 
     given = {"solver.kind": solver, "steps": steps, "guidance": guidance, "batch_size": _number(batch_size)}
     changes = [f"sample.{key}={value}" for key, value in given.items() if value is not None]
-    if guidance not in (None, 1) and not condition:
+    if guidance not in (None, 1) and not condition and like is None:
         raise InputError(f"--guidance {guidance:g}: needs a property to follow; ask for one with --condition")
     _refuse_model(change or [])
     name, source = find_source(domain, preset, checkpoint)
