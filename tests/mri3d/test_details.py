@@ -118,7 +118,7 @@ def test_a_step_may_see_a_part_of_a_volume(model: Model) -> None:
 
 def test_a_part_beyond_the_volume_is_refused(model: Model) -> None:
     for part in ((34, 24, 16), (8, 7, 8)):
-        with pytest.raises(InputError, match="data.part: sides are even and at most"):
+        with pytest.raises(InputError, match=r"data\.part: sides are even and at most"):
             replace(model.codec, part=part).check()
 
 

@@ -148,7 +148,9 @@ class DetailCodec(VolumeCodec):
         for name in other.columns.keys() & self.columns.keys():
             if other.columns[name].categories != self.columns[name].categories:
                 raise InputError(f'data.coarse: {self.coarse} knows other values of "{name}"; choose another model')
-        if self.part and any(side % 2 or not 0 < side <= whole for side, whole in zip(self.part, self.shape)):
+        if self.part and any(
+            side % 2 or not 0 < side <= whole for side, whole in zip(self.part, self.shape, strict=True)
+        ):
             raise InputError(f"data.part: sides are even and at most {self.shape}, not {self.part}")
 
     def ask(self, name: str, value: Asked) -> Tensor:
@@ -224,4 +226,6 @@ def _cut(state: State, part: Sequence[int], rng: Streams) -> State:
     room = torch.tensor(state[COARSE].shape[2:]) - sides + 1
     starts = (rng.uniform(torch.empty(len(state[COARSE]), 3)) * room).long()
     windows = [[slice(a, a + n) for a, n in zip(start, sides.tolist(), strict=True)] for start in starts.tolist()]
-    return State({key: torch.stack([each[:, *w] for each, w in zip(x, windows, strict=True)]) for key, x in state.items()})
+    return State(
+        {name: torch.stack([x[:, *w] for x, w in zip(xs, windows, strict=True)]) for name, xs in state.items()}
+    )
