@@ -116,10 +116,34 @@ def test_a_step_may_see_a_part_of_a_volume(model: Model) -> None:
     assert len(set(miss.argmin(1).tolist())) > 1
 
 
-def test_a_part_beyond_the_volume_is_refused(model: Model) -> None:
-    for part in ((34, 24, 16), (8, 7, 8)):
-        with pytest.raises(InputError, match=r"data\.part: sides are even and at most"):
+def test_a_part_that_does_not_fill_the_volume_is_refused(model: Model) -> None:
+    assert isinstance(model.codec, DetailCodec)
+    for part in ((32, 24, 16), (8, 7, 8), (0, 12, 8), (12, 12, 8)):
+        with pytest.raises(InputError, match=r"data\.part: sides are even and divide"):
             replace(model.codec, part=part).check()
+
+
+@pytest.mark.parametrize(
+    ("part", "network", "word"),
+    [
+        ((8, 12, 8), 'kind = "unet"\nchannels = [8, 8, 8, 8]\nhead = 8\ngroups = 4', "4 levels cannot halve"),
+        ((8, 12, 8), 'kind = "transformer"\nwidth = 24\nlayers = 1\nheads = 2\npatch = 2', r"data\.part: this network"),
+    ],
+)
+def test_parts_that_a_network_cannot_see_are_refused(
+    part: tuple[int, int, int], network: str, word: str, model: Model
+) -> None:
+    config = resolve({**model.config.model_dump(), "network": tomllib.loads(network)}, "test")
+    assert isinstance(model.codec, DetailCodec)
+    with pytest.raises(InputError, match=word):
+        Model.build(config, replace(model.codec, part=part))
+
+
+def test_guidance_follows_what_samples_are_to_be_like(fine: Path, heads: Path, tmp_path: Path) -> None:
+    asked = ("generate", "mri3d", "--checkpoint", fine, "--guidance", 2, "--like", heads, "--like-where", "rows=:1")
+    result = command(*asked, "--out", tmp_path)
+    assert result.code == 0, result.errors
+    assert json.loads((tmp_path / "manifest.json").read_text())["network_calls"] == 6
 
 
 def test_details_have_about_unit_variance(model: Model) -> None:

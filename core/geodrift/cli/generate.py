@@ -69,12 +69,12 @@ def generate(
 
     given = {"solver.kind": solver, "steps": steps, "guidance": guidance, "batch_size": _number(batch_size)}
     changes = [f"sample.{key}={value}" for key, value in given.items() if value is not None]
-    if guidance not in (None, 1) and not condition and like is None:
-        raise InputError(f"--guidance {guidance:g}: needs a property to follow; ask for one with --condition")
     _refuse_model(change or [])
     name, source = find_source(domain, preset, checkpoint)
     model = opened(source, domain, [*changes, *(change or [])]).to(find_device(device))
     same = _alike(model, like, like_where)
+    if guidance not in (None, 1) and not condition and not same.rows.keys() & model.codec.scales.keys():
+        raise InputError(f"--guidance {guidance:g}: needs a property to follow; ask for one with --condition")
     count = len(same.numbers(n or (64 if like is None else 1)))
     old = Data.read(model.domain, avoid, "--avoid-where", avoid_where)
     choice = Choice(best_of, old.objects, old.path, old.where)

@@ -92,7 +92,8 @@ class DetailCodec(VolumeCodec):
             part: What a training step sees of a volume, voxels along each axis.
 
         Raises:
-            InputError: When there is no such model, or its voxels are not twice as large.
+            InputError: When there is no such model, its voxels are not twice as large, or volumes are no whole number
+                of parts.
         """
         whole = VolumeCodec.fit(images, shape, spacing, HAAR, conditions, augmentation=augmentation)
         assert whole.observed is not None
@@ -148,10 +149,8 @@ class DetailCodec(VolumeCodec):
         for name in other.columns.keys() & self.columns.keys():
             if other.columns[name].categories != self.columns[name].categories:
                 raise InputError(f'data.coarse: {self.coarse} knows other values of "{name}"; choose another model')
-        if self.part and any(
-            side % 2 or not 0 < side <= whole for side, whole in zip(self.part, self.shape, strict=True)
-        ):
-            raise InputError(f"data.part: sides are even and at most {self.shape}, not {self.part}")
+        if self.part and any(n < 2 or n % 2 or side % n for n, side in zip(self.part, self.shape, strict=True)):
+            raise InputError(f"data.part: sides are even and divide {self.shape}, not {self.part}")
 
     def ask(self, name: str, value: Asked) -> Tensor:
         """As for any volume; `coarse` is the name of a file of a volume, which is brought to the coarse grid."""

@@ -80,8 +80,14 @@ def _body(spec: Mapping[str, Any], within: Spec | None, codec: VolumeCodec, told
     """A body that is given groups of channels, and a channel of each given field and of the flag of a map."""
     given = len(codec.given) + int(codec.tissue)
     if within is None:
-        sides = {"inputs": groups * codec.channels + given, "outputs": codec.channels, "places": codec.places}
-        return _built(spec, told, sides)
+        part = codec.part if isinstance(codec, DetailCodec) else None
+        places = tuple(side // 2 for side in part) if part else codec.places
+        body = _built(
+            spec, told, {"inputs": groups * codec.channels + given, "outputs": codec.channels, "places": places}
+        )
+        if part and not body.anywhere:
+            raise InputError("data.part: this network has places of its own for one size of volume; choose unet")
+        return body
     inner = representations.build(within)
     places = tuple(side // inner.factor for side in codec.shape)
     sides = {"inputs": groups * inner.channels + given, "outputs": inner.channels, "places": places}

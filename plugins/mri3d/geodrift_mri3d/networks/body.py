@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -16,7 +17,12 @@ class Body(nn.Module, ABC):
         inputs: `(B, I, X', Y', Z')`.
         t: Times in [0, 1], `(B,)`.
         told: What is known of each subject, standard numbers and flags, `(B, F)`.
+
+    Attributes:
+        anywhere: Whether it answers volumes of any size that it can divide as it divides its `places`.
     """
+
+    anywhere: ClassVar[bool] = False
 
     @abstractmethod
     def forward(self, inputs: Tensor, t: Tensor, told: Tensor) -> Tensor:

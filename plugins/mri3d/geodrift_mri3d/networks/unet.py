@@ -7,7 +7,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -35,6 +35,8 @@ class UNet(Body):
     Raises:
         InputError: When the sides cannot be halved as often as there are levels.
     """
+
+    anywhere: ClassVar[bool] = True
 
     def __init__(
         self,
