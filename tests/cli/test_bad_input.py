@@ -119,6 +119,13 @@ def test_requests_that_cannot_be_met(tmp_path: Path, trained: Path, asked: tuple
     assert not out.exists()
 
 
+def test_guidance_by_sizes_alone(tmp_path: Path, trained: Path, molecules: Path) -> None:
+    """The size of a graph holds exactly: there is no property in it for guidance to follow."""
+    asked = ("--guidance", "3", "--like", molecules)
+    line = refused(command("generate", "graphs", "--checkpoint", trained, "--out", tmp_path / "out", *asked))
+    assert line == "--guidance 3: needs a property to follow; ask for one with --condition"
+
+
 def test_a_condition_given_twice(tmp_path: Path, trained: Path) -> None:
     asked = ("--condition", "atoms=3", "--condition", "atoms=4")
     line = refused(command("generate", "graphs", "--checkpoint", trained, "--out", tmp_path / "out", *asked))

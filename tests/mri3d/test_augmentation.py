@@ -55,6 +55,15 @@ def test_a_share_is_not_moved() -> None:
     assert float(still.float().mean()) == pytest.approx(0.75, abs=0.07)
 
 
+def test_a_volume_does_not_depend_on_those_beside_it() -> None:
+    volumes = torch.rand(6, *SHAPE) * 2 - 1
+    settings = Augmentation(moved=0.5)
+    together, _ = settings(volumes, SPACING, Streams.of(0, 6))
+    for row in range(6):
+        alone, _ = settings(volumes[row : row + 1], SPACING, Streams.of(0, torch.tensor([row])))
+        torch.testing.assert_close(alone[0], together[row], atol=1e-4, rtol=0)
+
+
 def test_mirroring_exchanges_left_and_right() -> None:
     volumes = torch.rand(2, *SHAPE) * 2 - 1
     torch.testing.assert_close(moved(volumes, mirror=1.0)[0], volumes.flip(1), atol=1e-4, rtol=0)

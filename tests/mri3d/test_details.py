@@ -126,7 +126,7 @@ def test_a_part_that_does_not_fill_the_volume_is_refused(model: Model) -> None:
 @pytest.mark.parametrize(
     ("part", "network", "word"),
     [
-        ((8, 12, 8), 'kind = "unet"\nchannels = [8, 8, 8, 8]\nhead = 8\ngroups = 4', "4 levels cannot halve"),
+        ((8, 12, 8), 'kind = "unet"\nchannels = [8, 8, 8]\nhead = 8\ngroups = 4', "3 levels cannot halve"),
         ((8, 12, 8), 'kind = "transformer"\nwidth = 24\nlayers = 1\nheads = 2\npatch = 2', r"data\.part: this network"),
     ],
 )
