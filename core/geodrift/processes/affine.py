@@ -133,7 +133,8 @@ class Affine(Scored):
         if at.shared:
             scale = math.hypot(at.numbers.alpha * self.data_std, at.numbers.sigma)
             return z if abs(scale - 1) < _UNIT else z / scale
-        return z / torch.sqrt((at.alpha * self.data_std) ** 2 + at.sigma**2)
+        size = torch.sqrt((at.alpha * self.data_std) ** 2 + at.sigma**2)
+        return z / torch.where((size - 1).abs() < _UNIT, 1, size)
 
     def resolve(self, raw: Tensor, z: Tensor, t: Tensor) -> Estimate:
         return self.parametrization.resolve(raw, z, self.at(t, z), self.embedding)
