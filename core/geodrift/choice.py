@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from geodrift.contents import digest
 from geodrift.domain import Domain
 from geodrift.errors import InputError
 
@@ -49,5 +50,8 @@ class Choice:
         """The choice in a few JSON values."""
         if self.drafts == 1:
             return None
-        avoided = {"path": str(self.path), "where": dict(self.where), "count": len(self.known)} if self.path else None
-        return {"drafts": self.drafts, "avoid": avoided}
+        return {"drafts": self.drafts, "avoid": self._avoided(self.path) if self.path else None}
+
+    def _avoided(self, path: Path) -> dict[str, Any]:
+        known = {"where": dict(self.where), "count": len(self.known)}
+        return {"path": str(path), "sha256": digest(path), **known}

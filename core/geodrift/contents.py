@@ -1,8 +1,9 @@
-"""What text files hold, also compressed ones, with a limit on how much that may be."""
+"""What files hold: text, also compressed, with a limit on how much that may be; and a digest of it."""
 
 from __future__ import annotations
 
 import gzip
+import hashlib
 import re
 import zlib
 from collections.abc import Iterator
@@ -52,3 +53,13 @@ def text(path: Path, limit: int = LIMIT) -> str:
         return re.sub(r"\r\n?", "\n", contents(path, limit).decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not a text file (byte {error.start}); save it as UTF-8") from None
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a file; of a folder, that of the lines that `sha256sum` writes of all files in it, by their names."""
+    if path.is_file():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    files = sorted(each for each in path.rglob("*") if each.is_file())
+    listed = "".join(f"{digest(each)}  {each.relative_to(path).as_posix()}\n" for each in files)
+    return hashlib.sha256(listed.encode()).hexdigest()

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -215,3 +216,29 @@ def test_a_scheduler_stops_several_processes_after_a_whole_step(tmp_path: Path, 
     said = process.communicate(timeout=60)[1]
     (kept,) = (run / "checkpoints").iterdir()
     assert f"stopped at step {int(kept.name.removeprefix('step-'))}, which is saved" in said
+
+
+def test_a_process_that_is_left_by_another_says_so(tmp_path: Path, straight: Path, trained: Path) -> None:
+    """Two processes, as SLURM starts them, of which one is killed."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    run = tmp_path / "run"
+    words = ("generate", "graphs", "--checkpoint", trained, "--out", run, *ASK[:-4], "--batch-size", 1, *ASK[-2:])
+    shared = {"MASTER_ADDR": "localhost", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    first, second = (
+        subprocess.Popen(
+            [sys.executable, "-m", "geodrift", *map(str, words)],
+            env={**os.environ, **shared, "RANK": rank, "LOCAL_RANK": rank, "NODE_RANK": "0"},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in "01"
+    )
+    while not list(run.glob(f"{FOLDER}/*.safetensors")) and first.poll() is None:
+        time.sleep(0.001)
+    second.kill()
+    said = first.communicate(timeout=60)[1]
+    second.communicate()
+    assert first.returncode == 1
+    assert "geodrift: another process of this run has ended; see what it said, and go on with --resume" in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -44,8 +45,12 @@ def test_what_cannot_be_chosen_is_refused() -> None:
         Choice(1, [1], Path("old.csv")).check(NUMBERS)
 
 
-def test_it_is_told_in_the_manifest() -> None:
+def test_it_is_told_in_the_manifest(tmp_path: Path) -> None:
     assert Choice().described() is None
     assert Choice(4).described() == {"drafts": 4, "avoid": None}
-    told = Choice(4, [1, 2], Path("old.csv"), {"rows": ":2"}).described()
-    assert told == {"drafts": 4, "avoid": {"path": "old.csv", "where": {"rows": ":2"}, "count": 2}}
+    old = tmp_path / "old.csv"
+    old.write_text("numbers\n1\n2\n")
+    told = Choice(4, [1, 2], old, {"rows": ":2"}).described()
+    content = hashlib.sha256(old.read_bytes()).hexdigest()
+    known = {"path": str(old), "sha256": content, "where": {"rows": ":2"}, "count": 2}
+    assert told == {"drafts": 4, "avoid": known}

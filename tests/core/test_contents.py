@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from geodrift.config import parse
-from geodrift.contents import contents, text
+from geodrift.contents import contents, digest, text
 from geodrift.errors import InputError, unknown
 from geodrift.samples import opened
 
@@ -24,6 +25,15 @@ def test_what_is_compressed_is_read(tmp_path: Path) -> None:
     path = tmp_path / "a.txt.gz"
     path.write_bytes(gzip.compress(b"one"))
     assert contents(path) == b"one"
+
+
+def test_the_digest_of_a_folder_is_of_names_and_contents(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    for name, word in {"b/two.txt": b"two", "a.txt": b"one"}.items():
+        (tmp_path / name).write_bytes(word)
+    one, two = (hashlib.sha256(word).hexdigest() for word in (b"one", b"two"))
+    assert digest(tmp_path / "a.txt") == one
+    assert digest(tmp_path) == hashlib.sha256(f"{one}  a.txt\n{two}  b/two.txt\n".encode()).hexdigest()
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.txt.gz"])

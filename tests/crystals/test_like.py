@@ -11,6 +11,7 @@ import pytest
 from pymatgen.core import Lattice, Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
+from geodrift.contents import digest
 from geodrift.model import Model
 from geodrift.testing.command import Result, command
 from geodrift_crystals import domain
@@ -129,7 +130,10 @@ def test_the_best_of_three_drafts_of_each_crystal(tmp_path: Path, table: Path, g
     rounds = samples(tmp_path / "out")
     assert generate("--like", table, "--best-of", 3, "--avoid", table, "--overwrite").code == 0
     said = json.loads((tmp_path / "out/manifest.json").read_text())
-    assert said["choice"] == {"drafts": 3, "avoid": {"path": str(table), "where": {}, "count": 5}}
+    assert said["choice"] == {
+        "drafts": 3,
+        "avoid": {"path": str(table), "sha256": digest(table), "where": {}, "count": 5},
+    }
     assert (said["requested"], said["count"]) == (5, 5)
     for i, crystal in enumerate(samples(tmp_path / "out")):
         assert crystal.properties["like"] == str(100 + i)

@@ -78,8 +78,14 @@ def run(arguments: Sequence[str]) -> int:
         except KeyboardInterrupt:
             code = 130
         except Exception as error:
-            return _defect(error)
+            return _left() if "onnection closed by peer" in str(error) else _defect(error)
     return code if isinstance(code, int) else 0
+
+
+def _left() -> int:
+    """Say that this process cannot go on without the others of its run."""
+    print("geodrift: another process of this run has ended; see what it said, and go on with --resume", file=sys.stderr)
+    return 1
 
 
 def _defect(error: Exception) -> int:
