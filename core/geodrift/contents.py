@@ -56,7 +56,7 @@ def text(path: Path, limit: int = LIMIT) -> str:
 
 
 def digest(path: Path) -> str:
-    """The SHA-256 of a file; of a folder, that of the lines that `sha256sum` writes of all files in it, by their names."""
+    """The SHA-256 of a file; of a folder, that of the lines that `sha256sum` writes of its files in order."""
     if path.is_file():
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
