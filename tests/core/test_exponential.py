@@ -127,6 +127,21 @@ def test_the_first_sde_step_is_the_ancestral_one(path: Schedule, eta: float) -> 
         torch.testing.assert_close(data, end(Ancestral(1.0)), rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.startswith("sde")])
+def test_all_noise_is_scaled(kind: str, path: Schedule) -> None:
+    """The denoiser of a Gaussian is linear, and so is the end in the noise that was drawn."""
+    law, times = Points(torch.tensor([[0.3]]), torch.ones(1), torch.tensor([0.5])), steps(path, 0.9, 0.1, 8)
+
+    def end(noise: float) -> Tensor:
+        solver, z = solvers.build({"kind": kind, "noise": noise}), torch.linspace(-2, 2, 50)[:, None]
+        moved: Tensor = run(solver, Exact(Affine(path), law), z, times, Streams.of(1, 50))
+        return moved
+
+    still, one = end(0.0), end(1.0)
+    assert float((one - still).std()) > 0.1
+    torch.testing.assert_close(end(1.2), still + 1.2 * (one - still), rtol=1e-9, atol=1e-9)
+
+
 @pytest.mark.parametrize("kind", ODE)
 def test_a_gaussian_goes_to_its_exact_image(kind: str, path: Schedule) -> None:
     """The flow keeps the standardised coordinate; 64 steps of order two or more leave less than 2e-3 of it."""

@@ -49,9 +49,11 @@ class Form(ABC):
 
     Arguments:
         eta: Fresh noise, :math:`\\eta`.
+        noise: A factor of its standard deviation, beside what it is in the solution.
     """
 
     eta: float = 0.0
+    noise: float = 1.0
     told: ClassVar[str]
     """What it integrates, in errors."""
     divides: ClassVar[bool] = False
@@ -92,7 +94,7 @@ class Data(Form):
         fresh = -np.expm1(-2 * rate * h) if rate else 0.0
         decay = np.exp(-rate * h) if rate else 1.0
         exactly = partial(moments, (1 + rate) * h)
-        return Step(then.sigma / now.sigma * decay, then.alpha, exactly, then.sigma * np.sqrt(fresh))
+        return Step(then.sigma / now.sigma * decay, then.alpha, exactly, self.noise * then.sigma * np.sqrt(fresh))
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ class Noise(Form):
         return n
 
     def step(self, now: Numbers, then: Numbers, h: Number) -> Step:
-        std = self.eta * then.sigma * np.sqrt(np.expm1(2 * h)) if self.eta else 0.0
+        std = self.noise * self.eta * then.sigma * np.sqrt(np.expm1(2 * h)) if self.eta else 0.0
         return Step(then.alpha / now.alpha, (1 + self.eta**2) * then.sigma, partial(moments, -h), std)
 
 

@@ -1,6 +1,7 @@
 """The exponential integrators by their published names: `dpm` integrates the noise, `dpm++` the data.
 
-`m` methods remember, `s` methods have stages; `sde` methods draw noise; `ab` is the Adams–Bashforth method on the
+`m` methods remember, `s` methods have stages; `sde` methods draw noise, `noise` times as much, which above one makes up
+for what a network loses (the :math:`S_{noise}` of EDM); `ab` is the Adams–Bashforth method on the
 straight path, which has no singular end.
 """
 
@@ -28,8 +29,8 @@ def _multistep(form: type[Form], order: int) -> Callable[..., Multistep]:
 
 
 def _noisy(form: type[Form], order: int) -> Callable[..., Multistep]:
-    def build(eta: NotNegative = 1.0, settle: Share = 0.0) -> Multistep:
-        return Multistep(form(eta), order, settle)
+    def build(eta: NotNegative = 1.0, settle: Share = 0.0, noise: NotNegative = 1.0) -> Multistep:
+        return Multistep(form(eta, noise), order, settle)
 
     return build
 
