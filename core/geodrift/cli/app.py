@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -78,7 +79,7 @@ def run(arguments: Sequence[str]) -> int:
         except KeyboardInterrupt:
             code = 130
         except Exception as error:
-            return _left() if "onnection closed by peer" in str(error) else _defect(error)
+            return _left() if re.search("onnection (closed|reset) by peer", str(error)) else _defect(error)
     return code if isinstance(code, int) else 0
 
 
