@@ -121,8 +121,8 @@ def test_requests_that_cannot_be_met(tmp_path: Path, trained: Path, asked: tuple
 
 def test_guidance_by_sizes_alone(tmp_path: Path, trained: Path, molecules: Path) -> None:
     """The size of a graph holds exactly: there is no property in it for guidance to follow."""
-    asked = ("--guidance", "3", "--like", molecules)
-    line = refused(command("generate", "graphs", "--checkpoint", trained, "--out", tmp_path / "out", *asked))
+    ask = ("--checkpoint", trained, "--out", tmp_path / "out", "--guidance", "3", "--like", molecules)
+    line = refused(command("generate", "graphs", *ask))
     assert line == "--guidance 3: needs a property to follow; ask for one with --condition"
 
 
@@ -133,17 +133,8 @@ def test_a_condition_given_twice(tmp_path: Path, trained: Path) -> None:
 
 
 def test_a_field_to_weigh_that_is_not_there(tmp_path: Path, molecules: Path, config: Path) -> None:
-    ask = (
-        "--preset",
-        config,
-        "--data",
-        molecules,
-        "--out",
-        tmp_path / "run",
-        "--set",
-        "objective.weights={nods = 5.0}",
-    )
-    result = command("train", "graphs", *ask)
+    weights = ("--set", "objective.weights={nods = 5.0}")
+    result = command("train", "graphs", "--preset", config, "--data", molecules, "--out", tmp_path / "run", *weights)
     assert result.code == 2
     assert result.message.startswith('geodrift: no field to weigh "nods" (did you mean "nodes"?)')
 
@@ -229,17 +220,16 @@ def test_a_manifest_that_is_not_json_is_refused(tmp_path: Path, copy: Path) -> N
 def test_weights_of_another_network_are_refused(tmp_path: Path, copy: Path) -> None:
     config = json.loads((copy / STEP / "manifest.json").read_text())["config"]
     change(copy, config={**config, "network": {**config["network"], "hidden": 32}})
-    ask = ("--checkpoint", copy, "--out", tmp_path / "out")
-    assert "the weights do not fit the network of the config" in refused(command("generate", "graphs", *ask))
+    line = refused(command("generate", "graphs", "--checkpoint", copy, "--out", tmp_path / "out"))
+    assert "the weights do not fit the network of the config" in line
 
 
 def test_folders_without_what_is_asked_for(tmp_path: Path) -> None:
     ask = ("--checkpoint", tmp_path, "--out", tmp_path / "out")
     assert refused(command("generate", "graphs", *ask)) == f"{tmp_path}: no checkpoint here (no manifest.json)"
     missing = tmp_path / "missing"
-    assert refused(command("generate", "graphs", "--checkpoint", missing, "--out", tmp_path / "out")) == (
-        f"{missing}: no such folder"
-    )
+    ask = ("--checkpoint", missing, "--out", tmp_path / "out")
+    assert refused(command("generate", "graphs", *ask)) == f"{missing}: no such folder"
     assert refused(command("report", tmp_path)) == f"{tmp_path}: no generated samples here (no manifest.json)"
     assert refused(command("evaluate", "graphs", missing)) == f"{missing}: no such file"
     assert refused(command("info", "qm9")) == 'preset "qm9": write it as DOMAIN/qm9, for example graphs/qm9'
