@@ -105,6 +105,16 @@ def test_a_space_group_holds_for_elements_that_are_generated(kind: str) -> None:
     assert len({sample.composition.formula for sample in several}) > 1 or kind != "bayesian-flow"
 
 
+@pytest.mark.parametrize("asked", [{"atoms": 5.0}, {"formula": "SrTiO3"}])
+def test_atoms_on_the_lines_of_a_space_group_have_room(asked: dict[str, Any]) -> None:
+    """No three of five atoms are on one fourfold axis of P4mm, along which they would crowd."""
+    samples = model("bayesian-flow").generate(40, space_group=99.0, **asked)
+    columns = [
+        np.unique(np.round(sample.frac_coords[:, :2] % 1, 4), axis=0, return_counts=True)[1] for sample in samples
+    ]
+    assert max(map(max, columns)) == 2
+
+
 def test_orbits_of_a_chemical_system_can_be_neutral() -> None:
     """Six atoms on orbits of four and two, or four and one and one, are never three of each."""
     samples = model("bayesian-flow").generate(

@@ -10,9 +10,11 @@ import spglib
 import torch
 
 from geodrift.layout import Ragged
-from geodrift_crystals.groups import Orbits, family, numbered, operations, positions, symbol
+from geodrift_crystals.groups import Orbits, Position, family, numbered, operations, positions, symbol
 from geodrift_crystals.groups.examples import orbit
+from geodrift_crystals.groups.operations import primitive
 from geodrift_crystals.groups.placements import placements
+from geodrift_crystals.groups.room import room
 from geodrift_crystals.lattice import FAMILIES, Invariant, Polar, project
 
 SOME = (1, 2, 5, 12, 14, 47, 62, 74, 122, 139, 141, 148, 160, 166, 186, 194, 205, 216, 221, 225, 227, 229, 230)
@@ -89,6 +91,56 @@ def test_placements_are_all_there_are(number: int, counts: tuple[int, ...], leas
     assert not ways or drawn == ways
     for orbits in drawn:
         assert all(limits[p] > 1 or sites[p].rank or sum(q == p for q, _ in orbits) == 1 for p, _ in orbits)
+
+
+@pytest.mark.parametrize(
+    ("number", "places", "known"),
+    [
+        (221, [(0, 0, 0)], 1),  # simple cubic
+        (229, [(0, 0, 0)], 3**0.5 / 2 * 2 ** (1 / 3)),
+        (225, [(0, 0, 0)], 2 ** (1 / 6)),
+        (227, [(0, 0, 0)], 3**0.5 / 4 * 8 ** (1 / 3)),  # diamond
+        (221, [(0, 0, 0), (0.5, 0.5, 0.5), (0.5, 0.5, 0)], 5 ** (1 / 3) / 2),  # a perovskite
+        (194, [(1 / 3, 2 / 3, 0.25)], (1 / 3 + 1 / 4) ** 0.5 / (3**0.5 / 4) ** (1 / 3)),  # close packed, of c = a
+    ],
+)
+def test_the_room_of_known_lattices(number: int, places: list[tuple[float, ...]], known: float) -> None:
+    group, centring = operations(number), np.linalg.inv(primitive(number).T)
+
+    def includes(position: Position, point: np.ndarray) -> bool:
+        away = group.images(position.point) - point
+        return position.rank == 0 and bool(np.abs(away - np.rint(away)).max(1).min() < 1e-6)
+
+    chosen = [
+        next(place for place, position in enumerate(positions(number)) if includes(position, centring @ point))
+        for point in places
+    ]
+    assert room(number, tuple(chosen)) == pytest.approx(known)
+
+
+def test_the_room_of_atoms_on_one_line() -> None:
+    """No more than the even spacing gives, and no less than half of it."""
+    line = next(place for place, p in enumerate(positions(99)) if p.rank == 1 and p.multiplicity == 1)
+    for count in range(1, 7):
+        even = count ** (1 / 3) / count
+        assert even / 2.5 < room(99, (line,) * count) < even + 1e-9
+
+
+@pytest.mark.parametrize("number", SOME)
+def test_atoms_of_an_example_have_no_more_room_than_is_between_them(number: int) -> None:
+    """Of a single orbit: the room is the least distance of the best of its points."""
+    basis = primitive(number) @ (
+        [[1, 0, 0], [-0.5, 0.75**0.5, 0], [0, 0, 1]] if family(number) == "hexagonal" else np.eye(3)
+    )
+    near = np.array(list(product((-2, -1, 0, 1, 2), repeat=3)))
+    for place, position in enumerate(positions(number)):
+        best = 0.0
+        for which in range(16 if position.rank else 1):
+            points = orbit(number, place, which)
+            away = np.linalg.norm((points[:, None, None] - points[None, :, None] + near) @ basis, axis=-1)
+            best = max(best, float(away[away > 1e-6].min()))
+        scale = (abs(np.linalg.det(basis)) / position.multiplicity) ** (1 / 3)
+        assert room(number, (place,)) == pytest.approx(best / scale, rel=1e-6)
 
 
 def batch(number: int) -> tuple[torch.Tensor, Ragged]:

@@ -13,9 +13,12 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geodrift_crystals.groups.operations import Floats, operations
 from geodrift_crystals.groups.positions import positions
+
+Ints = NDArray[np.int64]
 
 _RATIO = 1.2207440846057596
 _STEPS = _RATIO ** -np.arange(1.0, 4.0)
@@ -25,10 +28,17 @@ _DIGITS = 9
 @cache
 def orbit(number: int, place: int, which: int) -> Floats:
     """The points `(multiplicity, 3)` of an orbit on a position of a space group, a different one for each `which`."""
+    found: Floats = images(number, place, np.array([which]))[0]
+    return found
+
+
+def images(number: int, place: int, which: Ints) -> Floats:
+    """The points `(n, multiplicity, 3)` of these orbits `(n,)` on a position of a space group."""
     position, group = positions(number)[place], operations(number)
-    start = position.point + position.free @ ((which + 1) * _STEPS % 1)
-    images = group.images(start) % 1
-    _, first = np.unique(np.round(images, _DIGITS) % 1, axis=0, return_index=True)
+    starts = position.point + ((which[:, None] + 1) * _STEPS % 1) @ position.free.T
+    moved = (starts @ group.rotations.mT + group.translations[:, None]).swapaxes(0, 1) % 1
+    _, first = np.unique(np.round(moved[0], _DIGITS) % 1, axis=0, return_index=True)
     if len(first) != position.multiplicity:
-        raise AssertionError(f"orbit {which} of position {place} of space group {number} is not in a general place")
-    return images[np.sort(first)]
+        raise AssertionError(f"orbit {which[0]} of position {place} of space group {number} is not in a general place")
+    points: Floats = moved[:, np.sort(first)]
+    return points

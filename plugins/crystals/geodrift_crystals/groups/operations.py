@@ -69,12 +69,17 @@ class Operations:
 def operations(number: int) -> Operations:
     """The operations of the space group with this number of the International Tables, in a primitive cell."""
     table: Any = spglib.get_symmetry_from_database(_settings()[number])
-    basis = np.array(_PRIMITIVE[symbol(number)[0]]).T
+    basis = primitive(number).T
     inverse = np.linalg.inv(basis)
     rotations = np.rint(inverse @ table["rotations"] @ basis).reshape(-1, 9)
     translations = np.rint(table["translations"] @ inverse.T % 1 * _GRID) % _GRID / _GRID
     distinct = np.unique(np.concatenate([rotations, translations], 1), axis=0)
     return Operations(distinct[:, :9].reshape(-1, 3, 3), distinct[:, 9:])
+
+
+def primitive(number: int) -> Floats:
+    """The vectors of the primitive cell, its rows, in those of the conventional one."""
+    return np.array(_PRIMITIVE[symbol(number)[0]], np.float64)
 
 
 def symbol(number: int) -> str:
