@@ -19,6 +19,7 @@ from geodrift.errors import InputError
 from geodrift.model import Model
 from geodrift.presets import load
 from geodrift.rng import Streams
+from geodrift.state import State
 from geodrift.testing.command import command
 from geodrift_mri3d import domain
 from geodrift_mri3d.augmentation import Augmentation
@@ -85,14 +86,50 @@ def straight(x: Tensor, y: Tensor) -> float:
     return float(1 - torch.corrcoef(torch.stack([x.flatten(), y.flatten()]))[0, 1])
 
 
+def known(state: State) -> Tensor:
+    """Coarse volumes without their noise."""
+    return state[COARSE][:, :1] - state[COARSE][:, 1:] * state[FIELD][:, :1]
+
+
 def test_volumes_come_back(model: Model) -> None:
     whole = [prepared(head, GRID) for head in phantoms()]
     state, cond = model.codec.batch(model.codec.compact(whole).arrays, torch.arange(len(whole)))
-    assert state[COARSE].shape == (5, 1, 8, 12, 8)
-    assert state[FIELD].shape == (5, 7, 8, 12, 8)
+    assert state[COARSE].shape == (5, 2, 8, 12, 8)
+    assert state[FIELD].shape == (5, 8, 8, 12, 8)
     assert cond["age"].tolist() == [25, 40, 55, 70, 80]
     for image, found in zip(whole, model.codec.decode(state), strict=True):
         np.testing.assert_allclose(np.asarray(found.dataobj), scaled(np.asarray(image.dataobj)), atol=1e-3)
+
+
+def test_a_step_sees_coarse_volumes_with_noise_that_can_be_taken_away(model: Model) -> None:
+    still = replace(model.codec, augmentation=Augmentation(moved=0, mirror=0, bias=0))
+    arrays, rows = still.compact(phantoms()).arrays, torch.arange(5).repeat(20)
+    clean, _ = still.batch(arrays, rows)
+    noisy, _ = still.augmented(arrays, rows, Streams.of(0, 100))
+    level, away = noisy[COARSE][:, 1, 0, 0, 0], noisy[COARSE][:, 0] - clean[COARSE][:, 0]
+    assert float(level.min()) > 0
+    assert float(level.mean()) == pytest.approx(0.15, abs=0.03)
+    assert 0.25 < float(level.max()) < 0.3
+    torch.testing.assert_close(away.flatten(1).std(1), level, atol=0, rtol=0.1)
+    assert float(noisy[FIELD][:, 0].std()) == pytest.approx(1, abs=0.01)
+    for one, other in zip(still.decode(noisy), still.decode(clean), strict=True):
+        np.testing.assert_allclose(np.asarray(one.dataobj), np.asarray(other.dataobj), atol=1e-3)
+
+
+def test_drawn_coarse_volumes_have_noise_of_the_level(model: Model) -> None:
+    codec, rng = model.codec, Streams.of(0, 4)
+    assert isinstance(codec, DetailCodec)
+    begun = [
+        replace(codec, level=level).begin(codec.blank(rng, {}), Streams.of(0, 4), {})[COARSE] for level in (0, 0.2)
+    ]
+    assert [float(seen[:, 1].unique()) for seen in begun] == pytest.approx([0, 0.2])
+    assert float((begun[1] - begun[0])[:, 0].std()) == pytest.approx(0.2, rel=0.05)
+
+
+def test_more_noise_than_was_trained_on_is_refused(model: Model) -> None:
+    assert isinstance(model.codec, DetailCodec)
+    with pytest.raises(InputError, match=r"data\.level: 0\.4 is above data\.noise, 0\.3"):
+        replace(model.codec, level=0.4).check()
 
 
 def test_the_coarse_volume_is_what_a_coarser_grid_shows(model: Model) -> None:
@@ -109,7 +146,7 @@ def test_a_step_may_see_a_part_of_a_volume(model: Model) -> None:
     whole, _ = still.batch(arrays, rows)
     seen, cond = still.augmented(arrays, rows, Streams.of(0, 5))
     assert cond["age"].tolist() == [25, 40, 55, 70, 80]
-    both = [torch.cat([state[COARSE], state[FIELD]], 1) for state in (whole, seen)]
+    both = [torch.cat([known(state), state[FIELD][:, 1:]], 1) for state in (whole, seen)]
     windows = both[0].unfold(2, 4, 1).unfold(3, 6, 1).unfold(4, 4, 1)
     miss = (windows - both[1][:, :, None, None, None]).abs().amax((1, 5, 6, 7)).flatten(1)
     assert miss.amin(1).max() < 1e-5
@@ -148,7 +185,7 @@ def test_guidance_follows_what_samples_are_to_be_like(fine: Path, heads: Path, t
 
 def test_details_have_about_unit_variance(model: Model) -> None:
     state, _ = model.codec.batch(model.codec.compact(phantoms()).arrays, torch.arange(5))
-    assert float(state[FIELD].square().mean().sqrt()) == pytest.approx(1, abs=0.2)
+    assert float(state[FIELD][:, 1:].square().mean().sqrt()) == pytest.approx(1, abs=0.2)
 
 
 def test_what_no_training_volume_has_is_cut_off(model: Model) -> None:

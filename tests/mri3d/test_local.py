@@ -14,9 +14,10 @@ _AT = 10.0 ** (torch.arange(KNOTS) / 4 - 7)  # variances of the coarse volume at
 
 
 def drawn(count: int) -> tuple[Tensor, Tensor, LocalDenoiser]:
-    """Details whose law is that of a local denoiser, coarse volumes, and that denoiser."""
+    """Details whose law is that of a local denoiser, coarse volumes without noise, and that denoiser."""
     rng = torch.Generator().manual_seed(0)
-    coarse = torch.randn(count, 1, 12, 12, 12, generator=rng) * torch.rand(count, 1, 1, 1, 1, generator=rng)
+    seen = torch.randn(count, 1, 12, 12, 12, generator=rng) * torch.rand(count, 1, 1, 1, 1, generator=rng)
+    coarse = torch.cat([seen, torch.zeros_like(seen)], 1)
     exact = LocalDenoiser(2)
     exact.kernel.copy_(torch.randn(exact.kernel.shape, generator=rng))
     exact.offset.copy_(torch.tensor([0.3, -0.2]))
@@ -40,7 +41,7 @@ def test_the_linear_denoiser_of_details_finds_their_law() -> None:
 def test_nothing_is_unsure_where_the_coarse_volume_is_flat() -> None:
     """Half of a volume is background: all noise there is taken for what it is, before any training."""
     details, coarse, exact = drawn(16)
-    coarse[..., :6] = -1.0
+    coarse[:, 0, ..., :6] = -1.0
     mean, variance = exact._law(coarse)
     noise = Streams.of(1, 16).normal(details)
     details = mean + noise.where(torch.arange(12) > 5, 0) * variance.sqrt()
@@ -50,6 +51,17 @@ def test_nothing_is_unsure_where_the_coarse_volume_is_flat() -> None:
     error = fitted(at.alpha * details + at.sigma * Streams.of(2, 16).normal(details), coarse, at) - details
     assert float(error[..., :4].square().mean().sqrt()) < 0.05
     assert float(error[..., 8:].square().mean().sqrt()) > 0.3
+
+
+def test_the_variance_of_noise_is_no_structure() -> None:
+    """Coarse volumes with noise of a known level are as varied, on average, as without it."""
+    _, coarse, exact = drawn(32)
+    exact.spread.copy_((_AT * 0.5).expand(2, -1))
+    noisy = coarse + 0.3 * torch.cat([Streams.of(3, 32).normal(coarse[:, :1]), torch.ones_like(coarse[:, :1])], 1)
+    clean, seen = (exact._law(volumes)[1].mean() for volumes in (coarse, noisy))
+    assert float(seen) == pytest.approx(float(clean), rel=0.03)
+    unaware = exact._law(noisy * torch.tensor([1.0, 0.0])[:, None, None, None])[1].mean()
+    assert float(unaware) > 1.2 * float(clean), "what the level is for"
 
 
 @pytest.mark.parametrize("scale", [0.0, 1e3])

@@ -24,7 +24,7 @@ from geodrift.conditioning import Asked
 from geodrift.denoiser import Denoise
 from geodrift.domain import Compact
 from geodrift.errors import InputError
-from geodrift.processes import Process
+from geodrift.processes import Given
 from geodrift.registry import Spec
 from geodrift.rng import Streams
 from geodrift.state import State
@@ -127,7 +127,7 @@ class VolumeCodec:
         return self.written.channels
 
     @property
-    def given(self) -> dict[str, Process]:
+    def given(self) -> dict[str, Given]:
         """The processes of fields that are known from the beginning."""
         return {}
 

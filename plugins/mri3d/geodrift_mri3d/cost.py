@@ -71,7 +71,7 @@ def _codec(config: Config, size: Sequence[int]) -> VolumeCodec:
     x, y, z = size
     told: dict[str, Any] = {"shape": (x, y, z), "spacing": (1.0, 1.0, 1.0)}
     if config.data.get("kind") == "details":
-        return DetailCodec(**told, units=(1.0,) * 7, coarse=config.data["coarse"], limits=(-1.0, 1.0))
+        return DetailCodec(**told, units=(1.0,) * 8, coarse=config.data["coarse"], limits=(-1.0, 1.0))
     representation = config.data.get("representation", "haar")
     units = (1.0,) * representations.build(representation).channels
     return VolumeCodec(**told, representation=representation, units=units)

@@ -6,13 +6,18 @@ of its own, `coarse`, that nothing moves, and the process moves the differences.
 the anatomy, of which there are as many examples as subjects, and this one what a part of a volume looks like from
 close by, of which each volume has thousands.
 
+No coarse volume that is drawn is quite like those of subjects, and details learned upon subjects are lost upon gyri
+that are not theirs. So the coarse volume has noise, :math:`c + s\,n`, at levels :math:`s` that the network is told, and
+the first channel of what the process moves is that noise: what the two laws differ in is drowned in it, and drawn anew
+with the details. At level zero, that of a coarse volume that is asked for, it stays what it is.
+
 Both are in the units of the coarse volume, in which -1 and 1 are its percentiles; the whole is brought to its own
-percentiles when it is decoded. Before that the eight details of a place are shrunk until none is beyond the percentiles
-of all training volumes: around a head nothing is darker than the background, and the coarse volume stays what it is.
+percentiles when it is decoded. Before that details are shrunk until none is beyond the percentiles of all training
+volumes.
 
 References:
     | Wavelet Score-Based Generative Modeling (Guth et al., 2022), https://arxiv.org/abs/2208.05003
-    | Cascaded Diffusion Models (Ho et al., 2021), https://arxiv.org/abs/2106.15282
+    | Cascaded Diffusion Models (Ho et al., 2021), https://arxiv.org/abs/2106.15282, section 4.2
 """
 
 from __future__ import annotations
@@ -27,7 +32,6 @@ from typing import ClassVar, Literal, Self
 import torch
 from nibabel import Nifti1Image
 from torch import Tensor
-from torch.nn.functional import interpolate, max_pool3d
 
 from geodrift.conditioning import Asked
 from geodrift.domain import Compact
@@ -35,8 +39,8 @@ from geodrift.embeddings import Identity
 from geodrift.errors import InputError
 from geodrift.model import Model
 from geodrift.presets import load
-from geodrift.processes import Given, Process
-from geodrift.registry import Spec
+from geodrift.processes import Given
+from geodrift.registry import NotNegative, Positive, Spec
 from geodrift.rng import Streams
 from geodrift.state import State
 from geodrift_mri3d import packing
@@ -44,6 +48,7 @@ from geodrift_mri3d.augmentation import Augmentation
 from geodrift_mri3d.codec import FIELD, VolumeCodec
 from geodrift_mri3d.grid import Grid
 from geodrift_mri3d.intensity import ends, scaled
+from geodrift_mri3d.limits import shrunk
 from geodrift_mri3d.preparation import prepared
 from geodrift_mri3d.volume import tensor
 
@@ -62,6 +67,8 @@ class DetailCodec(VolumeCodec):
         coarse: The name or folder of the model that draws coarse volumes where none is asked for.
         limits: The least and the greatest value of training volumes, in the units of their coarse volumes.
         part: Sides of the part of a volume, in voxels, that a training step sees; without it a step sees the whole.
+        noise: The highest level of noise in coarse volumes that a training step sees; the lowest is zero.
+        level: That of drawn coarse volumes.
     """
 
     kind: Literal["details"] = "details"  # type: ignore[assignment]
@@ -69,6 +76,8 @@ class DetailCodec(VolumeCodec):
     coarse: str
     limits: tuple[float, float]
     part: tuple[int, int, int] | None = None
+    noise: Positive = 0.3
+    level: NotNegative = 0.1
 
     exact: ClassVar[tuple[str, ...]] = (COARSE,)
 
@@ -82,6 +91,8 @@ class DetailCodec(VolumeCodec):
         conditions: Sequence[str] = (),
         augmentation: Augmentation = Augmentation(),
         part: tuple[int, int, int] | None = None,
+        noise: Positive = 0.3,
+        level: NotNegative = 0.1,
     ) -> Self:
         """The codec of these images.
 
@@ -90,27 +101,30 @@ class DetailCodec(VolumeCodec):
             coarse: The name or folder of a model of volumes of half as many voxels along each axis.
             shape, spacing, conditions, augmentation: As in `VolumeCodec.fit`.
             part: What a training step sees of a volume, voxels along each axis.
+            noise, level: Of coarse volumes, see above.
 
         Raises:
-            InputError: When there is no such model, its voxels are not twice as large, or volumes are no whole number
-                of parts.
+            InputError: When there is no such model, its voxels are not twice as large, volumes are no whole number
+                of parts, or drawn coarse volumes are to have more noise than those of the training.
         """
         whole = VolumeCodec.fit(images, shape, spacing, HAAR, conditions, augmentation=augmentation)
         assert whole.observed is not None
         codec = cls(
             shape=whole.shape,
             spacing=whole.spacing,
-            units=(1.0,) * (whole.channels - 1),
+            units=(1.0,) * whole.channels,
             columns=whole.columns,
             augmentation=augmentation,
             coarse=coarse,
             limits=(-math.inf, math.inf),
             part=part,
+            noise=noise,
+            level=level,
         )
         codec.check()
         packed = whole.observed.arrays[FIELD]
-        units = packing.units(packed, lambda volumes: codec.encoded(volumes)[FIELD])
-        return replace(codec, units=units, limits=codec._limits(packed), observed=whole.observed)
+        units = packing.units(packed, lambda volumes: codec.encoded(volumes)[FIELD][:, 1:])
+        return replace(codec, units=(1.0, *units), limits=codec._limits(packed), observed=whole.observed)
 
     def _limits(self, packed: Tensor) -> tuple[float, float]:
         """Where -1 and 1, the percentiles of packed volumes, are in the units of their coarse volumes, at most."""
@@ -121,12 +135,8 @@ class DetailCodec(VolumeCodec):
         return float(torch.stack(found).min()), float(torch.stack(found).max())
 
     @property
-    def channels(self) -> int:
-        return self.written.channels - 1
-
-    @property
-    def given(self) -> dict[str, Process]:
-        return {COARSE: Given(Identity(1))}
+    def given(self) -> dict[str, Given]:
+        return {COARSE: Given(Identity(2))}
 
     @property
     def below(self) -> Grid:
@@ -151,6 +161,8 @@ class DetailCodec(VolumeCodec):
                 raise InputError(f'data.coarse: {self.coarse} knows other values of "{name}"; choose another model')
         if self.part and any(n < 2 or n % 2 or side % n for n, side in zip(self.part, self.shape, strict=True)):
             raise InputError(f"data.part: sides are even and divide {self.shape}, not {self.part}")
+        if self.level > self.noise:
+            raise InputError(f"data.level: {self.level:g} is above data.noise, {self.noise:g}; give at most that")
 
     def ask(self, name: str, value: Asked) -> Tensor:
         """As for any volume; `coarse` is the name of a file of a volume, which is brought to the coarse grid."""
@@ -170,14 +182,18 @@ class DetailCodec(VolumeCodec):
         return torch.stack([tensor(prepared(thing, self.below))[None] for thing in objects])
 
     def augmented(self, arrays: Mapping[str, Tensor], index: Tensor, rng: Streams) -> tuple[State, dict[str, Tensor]]:
-        """The volumes at these rows as they could as well have been measured, or a random part of each."""
+        """The volumes at these rows as they could as well have been measured, or a random part of each, with noise."""
         state, cond = super().augmented(arrays, index, rng)
-        return state if self.part is None else _cut(state, self.part, rng), cond
+        seen = state if self.part is None else _cut(state, self.part, rng)
+        n = rng.normal(seen[COARSE][:, :1])
+        level = (rng.uniform(n[:, :, :1, :1, :1]) * self.noise).to(n)
+        details = torch.cat([n, seen[FIELD][:, 1:]], 1)
+        return State({COARSE: noisy(seen[COARSE][:, :1], level, n), FIELD: details}), cond
 
     def blank(self, rng: Streams, cond: Mapping[str, Tensor]) -> State:
         """Empty channels, and coarse volumes, empty where none are asked for."""
         empty = torch.zeros(len(rng), self.channels, *self.places)
-        return State({COARSE: cond.get(COARSE, empty[:, :1]).to(empty), FIELD: empty})
+        return State({COARSE: _clean(cond.get(COARSE, empty[:, :1]).to(empty)), FIELD: empty})
 
     def begin(self, blank: State, rng: Streams, cond: Mapping[str, Tensor]) -> State:
         """The blank state with coarse volumes of the other model, unless they are asked for."""
@@ -189,34 +205,38 @@ class DetailCodec(VolumeCodec):
         asked = {name: cond[name] for name in codec.scales if name in cond}
         like = codec.begin(codec.blank(streams, asked).to(blank.device), streams, asked)
         drawn = model.drawn(like, streams, asked, model.config.sample)
-        return blank.replace({COARSE: codec.volumes(drawn)[:, None].to(blank.device)})
+        coarse = codec.volumes(drawn)[:, None].to(blank.device)
+        level = torch.full((len(rng), 1, 1, 1, 1), self.level).to(coarse)
+        return blank.replace({COARSE: noisy(coarse, level, streams.normal(coarse))})
 
     def encoded(self, volumes: Tensor) -> State:
         channels = self.written.forward(volumes)
         coarse, details = channels[:, :1] / _SUM, channels[:, 1:]
         low, gain = _scale(coarse)
-        return State({COARSE: (coarse - low) * gain - 1, FIELD: details * gain / self._unit(details)})
+        seen = torch.cat([torch.zeros_like(coarse), details * gain], 1)
+        return State({COARSE: _clean((coarse - low) * gain - 1), FIELD: seen / self._unit(seen)})
 
     def volumes(self, state: State) -> Tensor:
-        details, coarse = state[FIELD] * self._unit(state[FIELD]), state[COARSE]
-        whole = self._limited(self.written.inverse(torch.cat([coarse * _SUM, details], 1)), coarse).float().cpu()
-        return torch.stack([torch.from_numpy(scaled(each.numpy())) for each in whole])
-
-    def _limited(self, whole: Tensor, coarse: Tensor) -> Tensor:
-        """Volumes with their details shrunk, block by block, to what the limits allow."""
-        low, high = self.limits
-        around = interpolate(coarse, scale_factor=2.0)
-        away = whole[:, None] - around
-        least, most = (max_pool3d(part, 2).clamp(min=_LEAST) for part in (-away, away))
-        room = torch.minimum((coarse - low) / least, (high - coarse) / most).clamp(0, 1)
-        limited: Tensor = (around + interpolate(room, scale_factor=2.0) * away)[:, 0]
-        return limited
+        channels, seen = state[FIELD] * self._unit(state[FIELD]), state[COARSE]
+        coarse = (seen[:, :1] - seen[:, 1:] * channels[:, :1]).clamp(*self.limits)
+        whole = self.written.inverse(torch.cat([coarse * _SUM, channels[:, 1:]], 1))
+        shown = shrunk(whole, coarse, self.limits).float().cpu()
+        return torch.stack([torch.from_numpy(scaled(each.numpy())) for each in shown])
 
 
 def _scale(coarse: Tensor) -> tuple[Tensor, Tensor]:
     """What becomes -1 in each coarse volume `(B, 1, X, Y, Z)`, and the gain by which its percentiles are -1 and 1."""
     low, high = torch.tensor([ends(each.numpy()) for each in coarse]).to(coarse).T[..., None, None, None, None]
     return low, 2 / (high - low).clamp(min=_LEAST)
+
+
+def noisy(coarse: Tensor, level: Tensor, n: Tensor) -> Tensor:
+    """Coarse volumes `(B, 1, X, Y, Z)` with noise `n` at levels `(B, 1, 1, 1, 1)`, and their levels."""
+    return torch.cat([coarse + level * n, level.expand_as(coarse)], 1)
+
+
+def _clean(coarse: Tensor) -> Tensor:
+    return torch.cat([coarse, torch.zeros_like(coarse)], 1)
 
 
 def _cut(state: State, part: Sequence[int], rng: Streams) -> State:

@@ -67,7 +67,8 @@ def _linear(asked: Around, codec: VolumeCodec, told: Told) -> LinearDenoiser | L
     if isinstance(codec, DetailCodec):
         local = LocalDenoiser(codec.channels)
         if codec.observed is not None:
-            x, _ = codec.batch(codec.observed.arrays, torch.arange(len(codec.observed.kept))[:_ENOUGH])
+            rows = torch.arange(len(codec.observed.kept))[:_ENOUGH]
+            x, _ = codec.augmented(codec.observed.arrays, rows, Streams.of(_SEED, rows))
             local.fit(x[FIELD], x[COARSE])
         return local
     linear = LinearDenoiser((codec.channels, *codec.places), told.size, asked.rank)
@@ -78,7 +79,7 @@ def _linear(asked: Around, codec: VolumeCodec, told: Told) -> LinearDenoiser | L
 
 def _body(spec: Mapping[str, Any], within: Spec | None, codec: VolumeCodec, told: int, groups: int) -> Body:
     """A body that is given groups of channels, and a channel of each given field and of the flag of a map."""
-    given = len(codec.given) + int(codec.tissue)
+    given = sum(path.embedding.channels for path in codec.given.values()) + int(codec.tissue)
     if within is None:
         part = codec.part if isinstance(codec, DetailCodec) else None
         places = tuple(side // 2 for side in part) if part else codec.places

@@ -2,7 +2,7 @@ r"""The best linear denoiser of details, given what is around them in the coarse
 
 Of details whose expectation is :math:`m = b + K * c`, a convolution of the coarse volume with kernels of
 :math:`3 \times 3 \times 3` places, and whose variance there is :math:`\lambda(v)`, where :math:`v` is the variance of
-the coarse volume among those places, the expectation given :math:`z = \alpha x + \sigma n` is
+the coarse volume among those places less that of its noise, the expectation given :math:`z = \alpha x + \sigma n` is
 :math:`m + \alpha\lambda / (\alpha^2\lambda + \sigma^2) \, (z - \alpha m)`. Nothing in it depends on where in the
 volume a place is.
 
@@ -22,6 +22,7 @@ from torch.nn import functional as F
 _LEAST = 1e-6
 _RIDGE = 1e-4  # of the variance of a coarse voxel
 _SIDE = 3
+_ADDED = 1 - _SIDE**-3  # of the variance of noise to that of the places around one, on average
 _FLAT, _DECADES, _STEPS = 1e-7, 8, 4
 KNOTS = _DECADES * _STEPS + 1
 
@@ -51,8 +52,8 @@ class LocalDenoiser(nn.Module):
 
     @torch.no_grad()
     def fit(self, details: Tensor, coarse: Tensor) -> None:
-        """Fit to details `(n, C, X, Y, Z)` and coarse volumes `(n, 1, X, Y, Z)`."""
-        seen = torch.cat([_around(c) for c in coarse])
+        """Fit to details `(n, C, X, Y, Z)` and coarse volumes, with levels of noise, `(n, 2, X, Y, Z)`."""
+        seen = torch.cat([_around(c) for c in coarse[:, :1]])
         asked = details.movedim(1, -1).flatten(0, 3)
         middle, goal = seen.mean(0), asked.mean(0)
         moment = (seen - middle).T @ (seen - middle) / len(seen)
@@ -60,7 +61,8 @@ class LocalDenoiser(nn.Module):
         weights = torch.linalg.solve(moment + ridge, (seen - middle).T @ (asked - goal) / len(seen))
         self.kernel.copy_(weights.T.reshape(self.kernel.shape))
         self.offset.copy_(goal - middle @ weights)
-        self._spread((asked - goal - (seen - middle) @ weights) ** 2, seen.var(1, correction=0))
+        varied = seen.var(1, correction=0) - _ADDED * coarse[:, 1].flatten() ** 2
+        self._spread((asked - goal - (seen - middle) @ weights) ** 2, varied)
 
     def _spread(self, error: Tensor, varied: Tensor) -> None:
         """The variances of what is left, `(N, C)`, from those of the coarse volume around, `(N,)`.
@@ -99,9 +101,9 @@ class LocalDenoiser(nn.Module):
     def _law(self, coarse: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and variance of the details, `(B, C, X, Y, Z)`."""
         with torch.autocast(coarse.device.type, enabled=False):
-            wide = _padded(coarse)
+            wide = _padded(coarse[:, :1])
             mean = F.conv3d(wide, self.kernel, self.offset)
-            varied = F.avg_pool3d(wide**2, _SIDE, 1) - F.avg_pool3d(wide, _SIDE, 1) ** 2
+            varied = F.avg_pool3d(wide**2, _SIDE, 1) - F.avg_pool3d(wide, _SIDE, 1) ** 2 - _ADDED * coarse[:, 1:] ** 2
         return mean, self._variance(*_between(varied[:, 0])).movedim(0, 1)
 
 
