@@ -59,7 +59,7 @@ class Bench:
             if own:
                 coarse = state[COARSE][:, :1]
                 n = rng.split().normal(coarse)
-                like = like.replace({COARSE: noisy(coarse, torch.tensor(level), n)})
+                like = like.replace({COARSE: noisy(coarse, torch.full_like(n[:, :, :1, :1, :1], level), n)})
                 cond = cond | {COARSE: coarse}
             yield from codec.decode(model.drawn(like, rng, cond, settings))
 

@@ -9,7 +9,7 @@ close by, of which each volume has thousands.
 No coarse volume that is drawn is quite like those of subjects, and details learned upon subjects are lost upon gyri
 that are not theirs. So the coarse volume has noise, :math:`c + s\,n`, at levels :math:`s` that the network is told, and
 the first channel of what the process moves is that noise: what the two laws differ in is drowned in it, and drawn anew
-with the details. At level zero, that of background and of a coarse volume that is asked for, it stays what it is.
+with the details. At level zero, that of a coarse volume that is asked for, it stays what it is.
 
 Both are in the units of the coarse volume, in which -1 and 1 are its percentiles; the whole is brought to its own
 percentiles when it is decoded. Before that details are shrunk until none is beyond the percentiles of all training
@@ -57,7 +57,6 @@ COARSE = "coarse"
 HAAR: Spec = {"kind": "haar", "levels": 1}
 _SUM = 8**0.5  # of the low band, in means of its voxels
 _LEAST = 1e-6
-_BACKGROUND = -0.95  # the brightest, of a range from -1 to 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,9 +185,10 @@ class DetailCodec(VolumeCodec):
         """The volumes at these rows as they could as well have been measured, or a random part of each, with noise."""
         state, cond = super().augmented(arrays, index, rng)
         seen = state if self.part is None else _cut(state, self.part, rng)
-        coarse = seen[COARSE][:, :1]
-        n, level = rng.normal(coarse), rng.uniform(coarse[:, :, :1, :1, :1]) * self.noise
-        return State({COARSE: noisy(coarse, level, n), FIELD: torch.cat([n, seen[FIELD][:, 1:]], 1)}), cond
+        n = rng.normal(seen[COARSE][:, :1])
+        level = (rng.uniform(n[:, :, :1, :1, :1]) * self.noise).to(n)
+        details = torch.cat([n, seen[FIELD][:, 1:]], 1)
+        return State({COARSE: noisy(seen[COARSE][:, :1], level, n), FIELD: details}), cond
 
     def blank(self, rng: Streams, cond: Mapping[str, Tensor]) -> State:
         """Empty channels, and coarse volumes, empty where none are asked for."""
@@ -206,7 +206,8 @@ class DetailCodec(VolumeCodec):
         like = codec.begin(codec.blank(streams, asked).to(blank.device), streams, asked)
         drawn = model.drawn(like, streams, asked, model.config.sample)
         coarse = codec.volumes(drawn)[:, None].to(blank.device)
-        return blank.replace({COARSE: noisy(coarse, torch.tensor(self.level), streams.normal(coarse))})
+        level = torch.full((len(rng), 1, 1, 1, 1), self.level).to(coarse)
+        return blank.replace({COARSE: noisy(coarse, level, streams.normal(coarse))})
 
     def encoded(self, volumes: Tensor) -> State:
         channels = self.written.forward(volumes)
@@ -230,9 +231,8 @@ def _scale(coarse: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def noisy(coarse: Tensor, level: Tensor, n: Tensor) -> Tensor:
-    """Coarse volumes `(B, 1, X, Y, Z)` with noise `n` at these levels, none in the background, and the levels."""
-    levels = (level * (coarse > _BACKGROUND)).to(coarse)
-    return torch.cat([coarse + levels * n, levels], 1)
+    """Coarse volumes `(B, 1, X, Y, Z)` with noise `n` at levels `(B, 1, 1, 1, 1)`, and their levels."""
+    return torch.cat([coarse + level * n, level.expand_as(coarse)], 1)
 
 
 def _clean(coarse: Tensor) -> Tensor:
