@@ -105,7 +105,10 @@ def test_a_space_group_holds_for_elements_that_are_generated(kind: str) -> None:
     assert len({sample.composition.formula for sample in several}) > 1 or kind != "bayesian-flow"
 
 
-@pytest.mark.parametrize("asked", [{"atoms": 5.0}, {"formula": "SrTiO3"}])
+@pytest.mark.parametrize(
+    "asked",
+    [{"atoms": 5.0}, {"formula": "SrTiO3"}, {"atoms": 5.0, "chemical_system": "Sr-Ti-O", "neutral": "true"}],
+)
 def test_atoms_on_the_lines_of_a_space_group_have_room(asked: dict[str, Any]) -> None:
     """No three of five atoms are on one fourfold axis of P4mm, along which they would crowd."""
     samples = model("bayesian-flow").generate(40, space_group=99.0, **asked)

@@ -119,7 +119,7 @@ def test_the_room_of_known_lattices(number: int, places: list[tuple[float, ...]]
 
 
 def test_the_room_of_atoms_on_one_line() -> None:
-    """No more than the even spacing gives, and no less than half of it."""
+    """No more than the even spacing gives, and no less than 0.4 of it."""
     line = next(place for place, p in enumerate(positions(99)) if p.rank == 1 and p.multiplicity == 1)
     for count in range(1, 7):
         even = count ** (1 / 3) / count

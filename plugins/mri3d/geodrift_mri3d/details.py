@@ -76,8 +76,8 @@ class DetailCodec(VolumeCodec):
     coarse: str
     limits: tuple[float, float]
     part: tuple[int, int, int] | None = None
-    noise: Positive = 0.3
-    level: NotNegative = 0.1
+    noise: Positive = 0.15
+    level: NotNegative = 0.08
 
     exact: ClassVar[tuple[str, ...]] = (COARSE,)
 
@@ -91,8 +91,8 @@ class DetailCodec(VolumeCodec):
         conditions: Sequence[str] = (),
         augmentation: Augmentation = Augmentation(),
         part: tuple[int, int, int] | None = None,
-        noise: Positive = 0.3,
-        level: NotNegative = 0.1,
+        noise: Positive = 0.15,
+        level: NotNegative = 0.08,
     ) -> Self:
         """The codec of these images.
 

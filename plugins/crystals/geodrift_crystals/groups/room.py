@@ -26,7 +26,7 @@ _POINTS = 16
 def room(number: int, places: tuple[int, ...]) -> float:
     """The least distance between atoms on these positions of a space group, see above."""
     basis = primitive(number) @ (_HEXAGONAL if family(number) == "hexagonal" else np.eye(3))
-    atoms, least = np.zeros((0, 3)), _shortest(_NEAR[_NEAR.any(1)] @ basis).item()
+    atoms, least = np.zeros((0, 3)), float(np.linalg.norm(_NEAR[_NEAR.any(1)] @ basis, axis=1).min())
     for place in sorted(places):
         points = images(number, place, np.arange(_POINTS) if positions(number)[place].rank else np.arange(1))
         others = np.concatenate([points[:, 1:], np.broadcast_to(atoms, (len(points), *atoms.shape))], 1)
@@ -38,7 +38,6 @@ def room(number: int, places: tuple[int, ...]) -> float:
 
 
 def _shortest(vectors: Floats) -> Floats:
-    """The length of the shortest of each set of vectors `(..., 3)`, `(T,)`."""
-    square = np.square(vectors).sum(-1)
-    found: Floats = np.sqrt(square.reshape(len(square) if square.ndim > 1 else 1, -1).min(1, initial=np.inf))
+    """The length of the shortest of each set of vectors `(T, n, 27, 3)`, `(T,)`."""
+    found: Floats = np.sqrt(np.square(vectors).sum(-1).min((1, 2), initial=np.inf))
     return found
