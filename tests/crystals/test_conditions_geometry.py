@@ -103,6 +103,8 @@ def test_a_space_group_holds_for_elements_that_are_generated(kind: str) -> None:
     assert all(obeys(sample, 2) for sample in several)
     assert {(len(sample), sample.chemical_system) for sample in several} == {(7, "O-Sr-Ti")}
     assert len({sample.composition.formula for sample in several}) > 1 or kind != "bayesian-flow"
+    spread = model(kind).generate(25, space_group="P4mm", chemical_system="Sr-Ti-O", atoms=5.0)
+    assert {sample.chemical_system for sample in spread} == {"O-Sr-Ti"}, "three orbits at least, not four atoms and one"
 
 
 @pytest.mark.parametrize(
@@ -125,6 +127,8 @@ def test_orbits_of_a_chemical_system_can_be_neutral() -> None:
     )
     assert all(obeys(sample, 123) for sample in samples)
     assert {sample.composition.formula for sample in samples} == {"Na3 Cl3"}
+    uneven = model("bayesian-flow").generate(20, space_group="Pm-3m", chemical_system="Ti-Cl", neutral="true", atoms=4)
+    assert {sample.composition.formula for sample in uneven} == {"Ti1 Cl3"}, "the orbit of three is that of chlorine"
 
 
 def test_the_cell_is_the_primitive_one() -> None:
