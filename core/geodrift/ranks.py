@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import os
 from datetime import timedelta
-from typing import Any, Literal
-
-from lightning_fabric import Fabric
-from lightning_fabric.strategies.ddp import DDPStrategy
+from typing import TYPE_CHECKING, Any, Literal
 
 from geodrift.precision import has_bfloat16
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 Precision = Literal["32", "bf16"]
 _PRECISION: dict[str, Any] = {"32": "32-true", "bf16": "bf16-mixed"}
@@ -29,6 +29,9 @@ def fabric(device: str, precision: Precision = "32") -> Fabric:
         device: `cpu`, `cuda` or one card, `cuda:1`.
         precision: Of the arithmetic inside networks; `32` in place of `bf16` where the device is slow in that.
     """
+    from lightning_fabric import Fabric  # more than a second of imports
+    from lightning_fabric.strategies.ddp import DDPStrategy
+
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces the precision
     if several():
         world, here = (int(os.environ[name]) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))

@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 
 from pymatgen.core import Structure
-from pymatgen.io.vasp import Poscar
 
 from geodrift.contents import text
 from geodrift_crystals.files.reading import Record
@@ -24,6 +23,8 @@ def structure(content: str) -> Structure:
     Raises:
         Unrepresentable: When it is none.
     """
+    from pymatgen.io.vasp import Poscar  # a second of imports
+
     if content.count("\n") > 3 * MOST_ATOMS:
         raise Unrepresentable(f"{content.count(chr(10))} lines; a cell may have up to {MOST_ATOMS} atoms")
     try:
