@@ -58,7 +58,7 @@ def _named(lattice: bytes, frac: bytes, kinds: tuple[int, ...]) -> SpaceGroup:
 
 def _search(lattice: bytes, frac: bytes, kinds: tuple[int, ...], symprec: float, angle: float) -> Any:
     os.environ.setdefault("SPGLIB_WARNING", "OFF")  # it writes to the error stream whenever it tries again
-    matrix, positions = (np.frombuffer(part).reshape(-1, 3) for part in (lattice, frac))
+    matrix, positions = (np.frombuffer(part).reshape(-1, 3).tolist() for part in (lattice, frac))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:  # it gives up on atoms that overlap, in more than one way
