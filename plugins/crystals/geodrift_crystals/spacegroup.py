@@ -38,7 +38,7 @@ def space_group(structure: Structure) -> SpaceGroup:
     return _named(*_cell(structure))
 
 
-def dataset(structure: Structure, symprec: float, angle: float) -> Any:
+def symmetry_dataset(structure: Structure, symprec: float, angle: float) -> Any:
     """All that spglib finds, None where it finds nothing."""
     return _search(*_cell(structure), symprec, angle)
 
@@ -58,10 +58,13 @@ def _named(lattice: bytes, frac: bytes, kinds: tuple[int, ...]) -> SpaceGroup:
 
 def _search(lattice: bytes, frac: bytes, kinds: tuple[int, ...], symprec: float, angle: float) -> Any:
     os.environ.setdefault("SPGLIB_WARNING", "OFF")  # it writes to the error stream whenever it tries again
-    matrix, positions = (np.frombuffer(part).reshape(-1, 3).tolist() for part in (lattice, frac))
+    matrix, positions = (np.frombuffer(part).reshape(-1, 3) for part in (lattice, frac))
+    if not (np.isfinite(matrix).all() and np.isfinite(positions).all()):
+        return None  # spglib would end the whole process
+    cell = matrix.tolist(), positions.tolist(), kinds
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:  # it gives up on atoms that overlap, in more than one way
-            return spglib.get_symmetry_dataset((matrix, positions, kinds), symprec=symprec, angle_tolerance=angle)
+            return spglib.get_symmetry_dataset(cell, symprec=symprec, angle_tolerance=angle)
         except (spglib.SpglibError, ValueError):
             return None

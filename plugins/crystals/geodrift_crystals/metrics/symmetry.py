@@ -12,7 +12,7 @@ from pymatgen.core import Structure
 
 from geodrift_crystals.metrics.address import address
 from geodrift_crystals.metrics.store import kept
-from geodrift_crystals.spacegroup import ANGLE, dataset
+from geodrift_crystals.spacegroup import ANGLE, symmetry_dataset
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -34,7 +34,7 @@ def described(symprec: float) -> str:
 
 def orbits(structure: Structure, symprec: float) -> tuple[list[int], list[int]]:
     """One site of each set of sites that symmetry makes equal, and the numbers of sites in these sets."""
-    found = dataset(structure, symprec, _STRICT)
+    found = symmetry_dataset(structure, symprec, _STRICT)
     if found is None:
         return list(range(len(structure))), [1] * len(structure)
     sites, counts = np.unique(np.asarray(found.equivalent_atoms), return_counts=True)
@@ -42,5 +42,5 @@ def orbits(structure: Structure, symprec: float) -> tuple[list[int], list[int]]:
 
 
 def _numbers(symprec: float, structures: Sequence[Structure]) -> list[Floats]:
-    datasets = [dataset(structure, symprec, ANGLE) for structure in structures]
+    datasets = [symmetry_dataset(structure, symprec, ANGLE) for structure in structures]
     return [np.array([0.0 if found is None else float(found.number)]) for found in datasets]
