@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from geodrift.layout import Padded
+from geodrift.errors import InputError
+from geodrift.layout import Dense, Padded
 from geodrift.prediction import Estimate
-from geodrift.processes import Affine, Bayesian, Geodesic, Jump, Product, Wrapped
+from geodrift.processes import Affine, Bayesian, Geodesic, Jump, Predictions, Product, Wrapped
 from geodrift.processes.accuracy import Entropy
 from geodrift.processes.families import Categorical
 from geodrift.processes.periodic import Periodic, polar
@@ -27,6 +28,7 @@ from geodrift.von_mises import wrap
 
 TURN = 2 * math.pi
 ATOMS, WEIGHTS = torch.tensor([-2.0, 0.3, 1.9]).double().remainder(TURN), torch.tensor([0.2, 0.5, 0.3]).double()
+FIELDS = ("a", "b")
 EXACT = Exact(Bayesian(Periodic(TURN), Entropy()), Points(ATOMS[:, None], WEIGHTS))
 
 
@@ -97,3 +99,33 @@ def test_a_sample_depends_on_its_seed_and_index_alone() -> None:
         return made
 
     assert_batch_invariant(drawn, 5)
+
+
+class Angles:
+    """Two angles that have nothing to do with each other, told by their mean vectors."""
+
+    def __init__(self) -> None:
+        self.own = Averaged(EXACT)
+        self.process = Product(dict.fromkeys(FIELDS, EXACT.process))
+
+    def __call__(self, z: State, t: Tensor, cond: Any = None) -> Predictions:
+        times = self.process.times(t, z)
+        return Predictions({name: self.own(z[name], times[name]) for name in z})
+
+
+@pytest.mark.parametrize(("since", "exact"), [(1.0, True), (0.01, False)])
+def test_a_field_that_keeps_its_state_has_its_law(since: float, exact: bool) -> None:
+    """From the start on, not from where nearly all is decided; the other is biased, as it is alone."""
+    n, solver = 20_000, solvers.build({"kind": "renoise", "kept": {"a": since}})
+    like = State(dict.fromkeys(FIELDS, torch.zeros(n, 1)), dict.fromkeys(FIELDS, Dense()))
+    found = sample(Angles(), like, solver, Streams.of(0, n), steps=50)
+    kept, other = (torch.bincount(wrap(found[name] - ATOMS).abs().argmin(-1), minlength=3) / n for name in FIELDS)
+    assert (float((kept - WEIGHTS).abs().max()) < 0.015) is exact
+    assert float((other - WEIGHTS).abs().max()) > 0.1
+
+
+def test_only_fields_that_exist_keep_their_state() -> None:
+    process, _ = state()
+    for kind, name in ((process, "e"), (process.parts["a"], "")):
+        with pytest.raises(InputError, match="no field of"):
+            Renoise({name: 0.5}).admit(kind, torch.tensor([1.0, 0.0]))
