@@ -102,14 +102,10 @@ def test_a_sample_depends_on_its_seed_and_index_alone() -> None:
 
 
 class Angles:
-    """Two angles that have nothing to do with each other, told by one rule.
+    """Two angles that have nothing to do with each other, told by their mean vectors."""
 
-    Arguments:
-        own: The rule.
-    """
-
-    def __init__(self, own: Any) -> None:
-        self.own = own
+    def __init__(self) -> None:
+        self.own = Averaged(EXACT)
         self.process = Product(dict.fromkeys(FIELDS, EXACT.process))
 
     def __call__(self, z: State, t: Tensor, cond: Any = None) -> Predictions:
@@ -117,50 +113,19 @@ class Angles:
         return Predictions({name: self.own(z[name], times[name]) for name in z})
 
 
-def both(own: Any, steps: int, **options: Any) -> tuple[Tensor, Tensor]:
-    """The shares of both fields, told by this rule."""
-    n, solver = 20_000, solvers.build({"kind": "renoise", **options})
-    like = State(dict.fromkeys(FIELDS, torch.zeros(n, 1)), dict.fromkeys(FIELDS, Dense()))
-    found = sample(Angles(own), like, solver, Streams.of(0, n), steps=steps)
-    a, b = (torch.bincount(wrap(found[name] - ATOMS).abs().argmin(-1), minlength=3) / n for name in FIELDS)
-    return a, b
-
-
 @pytest.mark.parametrize(("since", "exact"), [(1.0, True), (0.01, False)])
 def test_a_field_that_keeps_its_state_has_its_law(since: float, exact: bool) -> None:
     """From the start on, not from where nearly all is decided; the other is biased, as it is alone."""
-    kept, other = both(Averaged(EXACT), 50, kept={"a": since})
+    n, solver = 20_000, solvers.build({"kind": "renoise", "kept": {"a": since}})
+    like = State(dict.fromkeys(FIELDS, torch.zeros(n, 1)), dict.fromkeys(FIELDS, Dense()))
+    found = sample(Angles(), like, solver, Streams.of(0, n), steps=50)
+    kept, other = (torch.bincount(wrap(found[name] - ATOMS).abs().argmin(-1), minlength=3) / n for name in FIELDS)
     assert (float((kept - WEIGHTS).abs().max()) < 0.015) is exact
     assert float((other - WEIGHTS).abs().max()) > 0.1
 
 
-@pytest.mark.parametrize("share", [0.3, 0.9, 1.0])
-def test_with_a_memory_of_noise_points_that_are_drawn_have_their_law(share: float) -> None:
-    for found in both(EXACT, 10, memory={"a": share}):
-        assert chi_square(20_000 * found, WEIGHTS) < 3
-
-
-def test_noise_that_is_remembered_is_that_of_the_state() -> None:
-    process, x = state()
-    places = Product({"a": process.parts["a"], "d": process.parts["d"]})
-    clean = State({name: x[name] for name in places.parts}, {name: x.layouts[name] for name in places.parts})
-    t, s, rng = torch.tensor(0.7), torch.tensor(0.3), Streams.of(0, 5)
-    draw = places.corrupt(clean, t, rng)
-    moved, _ = Renoise(memory={"a": 1.0}).step(Perfect(places, clean), draw.z, t, s, None, rng)
-    again = places.corrupt(clean, s, rng, draw.n).z
-    torch.testing.assert_close(moved["a"], again["a"])
-    assert not torch.allclose(moved["d"], again["d"], atol=0.1)
-
-
-def test_only_fields_that_exist_are_told_apart() -> None:
+def test_only_fields_that_exist_keep_their_state() -> None:
     process, _ = state()
     for kind, name in ((process, "e"), (process.parts["a"], "")):
-        for solver in (Renoise({name: 0.5}), Renoise(memory={name: 0.5})):
-            with pytest.raises(InputError, match="no field to renoise"):
-                solver.admit(kind, torch.tensor([1.0, 0.0]))
-
-
-@pytest.mark.parametrize("name", ["b", "c", "k"])
-def test_only_normal_noise_of_a_vector_space_is_remembered(name: str) -> None:
-    with pytest.raises(InputError, match=f"{name} is no normal noise in a vector space"):
-        Renoise(memory={name: 0.5}).admit(state()[0], torch.tensor([1.0, 0.0]))
+        with pytest.raises(InputError, match="no field of"):
+            Renoise({name: 0.5}).admit(kind, torch.tensor([1.0, 0.0]))

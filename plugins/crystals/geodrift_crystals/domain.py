@@ -16,7 +16,9 @@ from geodrift.domain import Reading, Symmetry
 from geodrift.metric import Metric
 from geodrift.processes import Product
 from geodrift.registry import Role
+from geodrift.solvers import solvers
 from geodrift_crystals import processes
+from geodrift_crystals.apart import Apart
 from geodrift_crystals.codec import CrystalCodec
 from geodrift_crystals.likeness import answering
 from geodrift_crystals.networks.equivariant import Equivariant
@@ -27,6 +29,8 @@ from geodrift_crystals.symmetry import PERMUTATION, ROTATION, TRANSLATION
 networks = Role("network")
 networks.register("message-passing")(MessagePassing)
 networks.register("equivariant")(Equivariant)
+
+solvers.register("apart")(Apart)
 
 data = Role("data")
 data.register("crystals")(CrystalCodec.fit)
