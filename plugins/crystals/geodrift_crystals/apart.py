@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from geodrift.denoiser import Conditions, Denoise
 from geodrift.errors import InputError
 from geodrift.layout import Ragged
-from geodrift.prediction import Estimate
-from geodrift.processes import Bayesian, Predictions, Process
+from geodrift.processes import Bayesian, Predictions, Process, Product
 from geodrift.registry import Share
 from geodrift.rng import Streams
 from geodrift.solvers import Renoise, Solver
@@ -41,7 +41,7 @@ class Apart(Solver):
     """
 
     of: Solver = field(default_factory=Renoise)
-    near: Share = 0.02
+    near: Annotated[float, Field(gt=0, le=0.2)] = 0.02
     sure: Share = 0.9
     until: Share = 0.2
 
@@ -70,12 +70,11 @@ class _Parted:
         self.denoise, self.process, self.how, self.rng = denoise, denoise.process, how, rng
 
     def __call__(self, z: Any, t: Any, cond: Conditions | None = None) -> Any:
-        p, layout = self.denoise(z, t, cond), z.layouts[FIELD]
-        if not isinstance(p[FIELD], Estimate):
-            return p
-        thrown = second(p[FIELD].x, layout, self.how.near, self.how.sure)[:, None]
-        anywhere = self.rng.on(layout).uniform(z[FIELD][..., 0])
-        part, time = self.process.leaves[FIELD], self.process.times(t, z)[FIELD]  # type: ignore[attr-defined]
+        p, layout, part = self.denoise(z, t, cond), z.layouts[FIELD], self.process.leaves[FIELD]
+        assert isinstance(self.process, Product)
+        assert isinstance(part, Bayesian)
+        thrown = second(part.mean(p[FIELD]), layout, self.how.near, self.how.sure)[:, None]
+        anywhere, time = self.rng.on(layout).uniform(z[FIELD][..., 0]), self.process.times(t, z)[FIELD]
         return Predictions({**p, FIELD: part.told(p[FIELD], z[FIELD], time, anywhere, thrown.expand_as(anywhere))})
 
 
