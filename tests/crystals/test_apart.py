@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from pymatgen.core import Structure
 from torch import Tensor
 
 from geodrift.errors import InputError
@@ -124,12 +125,16 @@ def test_its_solver_is_asked_too() -> None:
 
 
 def test_what_is_asked_for_holds() -> None:
-    """The last prediction is within the conditions, though nearly all atoms were thrown."""
+    """The last prediction is within the conditions, though atoms were thrown on the way."""
     model = load("crystals/mp20")
-    solver = {"kind": "apart", "of": "renoise", "near": 0.2, "sure": 0.5}
-    rough = model.config.sample.model_copy(update={"solver": solver, "steps": 10})
     asked = {"formula": "Ti2O4", "space_group": "P4_2/mnm"}
-    for chunk in model.stream(range(8), settings=rough, conditions=asked):
-        for crystal in chunk.objects:
-            assert crystal.composition.formula == "Ti2 O4"
-            assert len(symmetry_dataset(crystal, 0.01, 5.0).rotations) % 16 == 0  # the group, or one above it
+
+    def drawn(solver: Any) -> list[Structure]:
+        rough = model.config.sample.model_copy(update={"solver": solver, "steps": 10})
+        return [thing for chunk in model.stream(range(8), settings=rough, conditions=asked) for thing in chunk.objects]
+
+    found = drawn({"kind": "apart", "of": "renoise", "near": 0.2, "sure": 0.5})
+    assert sum(one == other for one, other in zip(found, drawn("renoise"), strict=True)) < 8
+    for crystal in found:
+        assert crystal.composition.formula == "Ti2 O4"
+        assert len(symmetry_dataset(crystal, 0.01, 5.0).rotations) % 16 == 0  # the group, or one above it
