@@ -4,7 +4,7 @@ A preset runs in one process on one thread. For each number of steps and batch s
 time outside the network, the resident memory beyond that of the loaded model, and the share of the floor: the floating
 point operations of the network over those that a large matrix product of the same precision does in a second.
 
-python benchmarks/throughput.py [--samples 32] [--steps 8 0] [--batches 8 0] [--only mri3d] [--processes]
+python benchmarks/throughput.py [--samples 32] [--steps 8 0] [--batches 8 0] [--only mri3d] [--compile] [--processes]
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,6 +24,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from geodrift.compilation import compiled
+from geodrift.config import Sample
 from geodrift.model import Model
 from geodrift.plugins import domain, entries
 from geodrift.precision import has_bfloat16
@@ -57,7 +59,7 @@ class Row:
 class Timed(nn.Module):
     """A network that adds up its own CPU seconds."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: Callable[..., Any]) -> None:
         super().__init__()
         self.network, self.seconds = network, 0.0
 
@@ -90,19 +92,26 @@ def forget() -> None:
     Path("/proc/self/clear_refs").write_text("5")
 
 
-def measure(model: Model, samples: int, steps: int, batch: int, peak: float) -> Row:
-    settings = model.config.sample.model_copy(update={"steps": steps, "batch_size": batch})
-    with FlopCounterMode(display=False) as counter:
-        for _ in model.stream(range(batch), seed=1, settings=settings):
-            pass
-    timed = Timed(model.denoiser.network)
-    model.denoiser.network = timed
-    forget()
-    before, start = resident(), time.process_time()
+def run(model: Model, samples: int, settings: Sample) -> None:
+    """Draw so many samples."""
     for _ in model.stream(range(samples), seed=1, settings=settings):
         pass
+
+
+def measure(model: Model, samples: int, steps: int, batch: int, peak: float, fuse: bool) -> Row:
+    settings = model.config.sample.model_copy(update={"steps": steps, "batch_size": batch})
+    network = model.denoiser.network
+    with FlopCounterMode(display=False) as counter:
+        run(model, batch, settings)
+    timed = Timed(compiled(network) if fuse else network)
+    model.denoiser.network = timed
+    if fuse:
+        run(model, batch, settings)
+    forget()
+    timed.seconds, before, start = 0.0, resident(), time.process_time()
+    run(model, samples, settings)
     spent = time.process_time() - start
-    model.denoiser.network = timed.network
+    model.denoiser.network = network
     operations = counter.get_total_flops() / batch * samples
     outside = 1 - timed.seconds / spent
     return Row(steps, batch, samples / spent, outside, resident() - before, operations / peak / spent)
@@ -116,23 +125,12 @@ def rows(name: str, asked: argparse.Namespace) -> Iterator[Row]:
     for steps in asked.steps:
         for batch in (size or model.config.sample.batch_size for size in asked.batches):
             samples = max(batch, asked.samples // batch * batch)
-            yield measure(model, samples, steps or model.config.sample.steps, batch, peak)
+            yield measure(model, samples, steps or model.config.sample.steps, batch, peak, asked.compile)
 
 
 def shared(name: str, samples: int) -> tuple[float, float]:
     """Seconds of drawing with one process and with two, each on a thread, as the manifest and the clock say."""
-    words = [
-        "-m",
-        "geodrift",
-        "generate",
-        name.partition("/")[0],
-        "--preset",
-        name,
-        "-n",
-        str(samples),
-        "--quiet",
-        "--out",
-    ]
+    words = ["-m", "geodrift", "generate", name.partition("/")[0], "--preset", name, "--quiet"]
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     found = []
     for before in ([], torchrun):
@@ -142,11 +140,11 @@ def shared(name: str, samples: int) -> tuple[float, float]:
 
 
 def _seconds(words: list[str], samples: int) -> float:
-    words = [str(samples) if word == words[words.index("-n") + 1] else word for word in words]
     with TemporaryDirectory() as folder:
         start = time.perf_counter()
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        subprocess.run([sys.executable, *words, f"{folder}/out"], check=True, capture_output=True, env=environment)
+        asked = [*words, "-n", str(samples), "--out", f"{folder}/out"]
+        subprocess.run([sys.executable, *asked], check=True, capture_output=True, env=environment)
         return time.perf_counter() - start
 
 
@@ -156,6 +154,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, nargs="+", default=[8, 0])
     parser.add_argument("--batches", type=int, nargs="+", default=[8, 0])
     parser.add_argument("--only", default="")
+    parser.add_argument("--compile", action="store_true", help="compile the networks before")
     parser.add_argument("--processes", action="store_true", help="also one process against two")
     asked = parser.parse_args()
     torch.set_num_threads(1)
