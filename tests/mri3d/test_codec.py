@@ -46,6 +46,15 @@ def test_volumes_come_back(heads: list[Nifti1Image], kind: str) -> None:
         np.testing.assert_allclose(found.affine, head.affine)
 
 
+def test_what_is_dark_is_background(heads: list[Nifti1Image]) -> None:
+    codec = VolumeCodec.fit(heads, dark=-0.5)
+    state, _ = codec.batch(codec.compact(heads).arrays, torch.arange(len(heads)))
+    plain = VolumeCodec.fit(heads).volumes(state).numpy()
+    assert ((plain > -1) & (plain < -0.5)).any(), "else there is nothing to darken"
+    found = np.stack([np.asarray(head.dataobj) for head in codec.decode(state)])
+    np.testing.assert_array_equal(found, np.where(plain < -0.5, -1, plain))
+
+
 def test_channels_are_scaled_by_the_root_of_their_deviation(heads: list[Nifti1Image]) -> None:
     codec = VolumeCodec.fit(heads)
     state, _ = codec.batch(codec.compact(heads).arrays, torch.arange(len(heads)))
@@ -70,6 +79,7 @@ def test_it_is_stored_as_numbers(codec: VolumeCodec) -> None:
         ({"shape": [15, 24, 16]}, "multiples of 4"),
         ({"colour": 1}, "codec.colour"),
         ({"spacing": [1, 2]}, "codec.spacing"),
+        ({"dark": 0.5}, "codec.dark"),
     ],
 )
 def test_a_damaged_one_is_refused(codec: VolumeCodec, change: dict[str, object], word: str) -> None:

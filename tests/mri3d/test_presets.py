@@ -39,6 +39,9 @@ def test_what_is_generated_is_a_brain(name: str) -> None:
     assert (measured.summary.millilitres.sum(1) < 2000).all()
     for image, labels in zip(found, measured.labels.numpy(), strict=True):
         assert Grid.of(image) == SHAPES[name]
+        data = np.asarray(image.dataobj)
+        assert (data == -1).mean() > 0.5  # no scalp, no grain around the head
+        assert not ((data > -1) & (data < -0.95)).any()
         pieces, _ = ndimage.label(labels > 1)
         largest = np.bincount(pieces.ravel())[1:].max()
         assert largest > 0.95 * (labels > 1).sum()  # one organ

@@ -12,11 +12,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
 from nibabel import Nifti1Image
-from pydantic import ConfigDict, InstanceOf
+from pydantic import ConfigDict, Field, InstanceOf
 from torch import Tensor
 from torch.nn.functional import one_hot
 
@@ -38,6 +38,7 @@ from geodrift_mri3d.tissue import CLASSES, TISSUE, asked
 from geodrift_mri3d.volume import FAILED, conditions, volume
 
 FIELD = "volume"
+Dark = Annotated[float, Field(ge=-1, lt=0)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +53,7 @@ class VolumeCodec:
         columns: What the model may be asked for, by name.
         tissue: Whether it is told a map of tissues.
         augmentation: How volumes are moved in training.
+        dark: What is drawn below this is background, -1 exactly, as around heads whose scalp was taken off; -1 is none.
         observed: The training data, while a network is built on them; not stored.
     """
 
@@ -65,6 +67,7 @@ class VolumeCodec:
     columns: Mapping[str, Column] = field(default_factory=dict)
     tissue: bool = False
     augmentation: Augmentation = Augmentation()
+    dark: Dark = -1.0
     observed: InstanceOf[Compact] | None = field(default=None, compare=False)
 
     exact: ClassVar[tuple[str, ...]] = ()
@@ -85,17 +88,15 @@ class VolumeCodec:
         conditions: Sequence[str] = (),
         tissue: bool = False,
         augmentation: Augmentation = Augmentation(),
+        dark: Dark = -1.0,
     ) -> Self:
         """The codec of these images.
 
         Arguments:
             images: Training images; those that cannot be used are passed over.
-            shape: Voxels along each axis, by default those of the first image.
-            spacing: Their size, mm, by default that of the first image.
-            representation: How volumes are written as channels.
+            shape, spacing: Voxels along each axis and their size in mm, by default those of the first image.
             conditions: Columns of participants.tsv.
-            tissue: Tell the model a map of tissues.
-            augmentation: How volumes are moved in training.
+            representation, tissue, augmentation, dark: As above.
         """
         first = Grid.of(images[0])
         grid = Grid(shape or first.shape, spacing or first.spacing)
@@ -112,6 +113,7 @@ class VolumeCodec:
             columns=columns,
             tissue=tissue,
             augmentation=augmentation,
+            dark=dark,
         )
         return replace(codec, observed=Compact(codec._with_columns(packed, known), kept, refused))
 
@@ -192,12 +194,10 @@ class VolumeCodec:
 
     def decode(self, state: State) -> list[Nifti1Image]:
         """An image for each sample; one whose numbers are not finite is marked as failed."""
-        volumes = self.volumes(state).float().cpu()
-        finite = torch.isfinite(volumes).flatten(1).all(1).tolist()
-        why = {FAILED: "numbers that are not finite"}
-        return [
-            volume(v, self.grid.affine, {} if ok else why) for v, ok in zip(volumes.nan_to_num(), finite, strict=True)
-        ]
+        drawn = self.volumes(state).float().cpu()
+        volumes = drawn.masked_fill(drawn < self.dark, -1).nan_to_num()
+        told = [{} if ok else {FAILED: "numbers that are not finite"} for ok in torch.isfinite(drawn).flatten(1).all(1)]
+        return [volume(v, self.grid.affine, why) for v, why in zip(volumes, told, strict=True)]
 
     def volumes(self, state: State) -> Tensor:
         """The volumes of a state, `(B, X, Y, Z)`."""

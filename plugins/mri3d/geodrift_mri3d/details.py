@@ -45,7 +45,7 @@ from geodrift.rng import Streams
 from geodrift.state import State
 from geodrift_mri3d import packing
 from geodrift_mri3d.augmentation import Augmentation
-from geodrift_mri3d.codec import FIELD, VolumeCodec
+from geodrift_mri3d.codec import FIELD, Dark, VolumeCodec
 from geodrift_mri3d.grid import Grid
 from geodrift_mri3d.intensity import ends, scaled
 from geodrift_mri3d.limits import shrunk
@@ -93,15 +93,15 @@ class DetailCodec(VolumeCodec):
         part: tuple[int, int, int] | None = None,
         noise: Positive = 0.15,
         level: NotNegative = 0.08,
+        dark: Dark = -1.0,
     ) -> Self:
         """The codec of these images.
 
         Arguments:
             images: Training images; those that cannot be used are passed over.
             coarse: The name or folder of a model of volumes of half as many voxels along each axis.
-            shape, spacing, conditions, augmentation: As in `VolumeCodec.fit`.
-            part: What a training step sees of a volume, voxels along each axis.
-            noise, level: Of coarse volumes, see above.
+            shape, spacing, conditions, augmentation, dark: As in `VolumeCodec.fit`.
+            part, noise, level: See above.
 
         Raises:
             InputError: When there is no such model, its voxels are not twice as large, volumes are no whole number
@@ -115,6 +115,7 @@ class DetailCodec(VolumeCodec):
             units=(1.0,) * whole.channels,
             columns=whole.columns,
             augmentation=augmentation,
+            dark=dark,
             coarse=coarse,
             limits=(-math.inf, math.inf),
             part=part,
@@ -245,6 +246,5 @@ def _cut(state: State, part: Sequence[int], rng: Streams) -> State:
     room = torch.tensor(state[COARSE].shape[2:]) - sides + 1
     starts = (rng.uniform(torch.empty(len(state[COARSE]), 3)) * room).long()
     windows = [[slice(a, a + n) for a, n in zip(start, sides.tolist(), strict=True)] for start in starts.tolist()]
-    return State(
-        {name: torch.stack([x[:, *w] for x, w in zip(xs, windows, strict=True)]) for name, xs in state.items()}
-    )
+    cut = {name: torch.stack([x[:, *w] for x, w in zip(xs, windows, strict=True)]) for name, xs in state.items()}
+    return State(cut)
