@@ -81,6 +81,14 @@ def test_a_step_may_see_a_part_of_a_volume(model: Model) -> None:
     assert len(set(miss.argmin(1).tolist())) > 1
 
 
+def test_what_is_background_is_asked_for_with_the_data(coarse: Path) -> None:
+    options = {"kind": "details", "coarse": str(coarse), "shape": GRID.shape, "spacing": GRID.spacing}
+    for asked in (options, {}):
+        assert domain.fit(phantoms(), asked | {"dark": -0.9}).dark == -0.9
+        with pytest.raises(InputError, match="dark"):
+            domain.fit(phantoms(), asked | {"dark": 0.5})
+
+
 def test_a_part_that_does_not_fill_the_volume_is_refused(model: Model) -> None:
     assert isinstance(model.codec, DetailCodec)
     for part in ((32, 24, 16), (8, 7, 8), (0, 12, 8), (12, 12, 8)):
